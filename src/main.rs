@@ -1,0 +1,2 @@
+//! The broker and its command line.
+fn main() {}
