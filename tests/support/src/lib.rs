@@ -1,0 +1,14 @@
+//! What the tests of all crates share: brokers to speak to (ours, and a real Kafka to compare with) and the tools that
+//! `install.sh` beside this crate provides. A helper that cannot do its work panics, so that a missing tool fails the test
+//! that needs it. Knows nothing of the wire or of any client.
+#![forbid(unsafe_code)]
+
+mod kafka;
+mod process;
+mod tidelog;
+mod tools;
+
+pub use kafka::RealKafka;
+pub use process::{free_port, wait_until};
+pub use tidelog::Tidelog;
+pub use tools::{Part, install};

@@ -1,0 +1,57 @@
+//! Ports, signals and waiting.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A TCP port of 127.0.0.1 that nobody listened on a moment ago. The kernel hands such ports out in turn, so two tests that
+/// ask at the same time get different ones.
+///
+/// # Panics
+/// When the machine has no port left.
+#[must_use]
+#[track_caller]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|error| panic!("no free port: {error}"));
+    listener.local_addr().unwrap_or_else(|error| panic!("a listener without an address: {error}")).port()
+}
+
+/// Asks `condition` again and again until it holds.
+///
+/// # Panics
+/// When it does not hold after `limit`; `what` names it.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "a test waits for another process, by the wall clock")]
+pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < limit, "after {limit:?} still not: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal to a child that was not waited for yet, so that its id cannot belong to another process.
+#[track_caller]
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .unwrap_or_else(|| panic!("a child without a process id"));
+    kill_process(pid, signal).unwrap_or_else(|error| panic!("process {} takes no signal: {error}", child.id()));
+}
+
+/// Waits for the end of a child.
+///
+/// # Panics
+/// When it still runs after `limit`.
+#[track_caller]
+pub(crate) fn wait_for_end(child: &mut Child, limit: Duration) -> ExitStatus {
+    let mut status = None;
+    wait_until("the end of a child process", limit, || {
+        status = child.try_wait().unwrap_or_else(|error| panic!("no word of a child process: {error}"));
+        status.is_some()
+    });
+    status.unwrap_or_else(|| panic!("the child has ended"))
+}

@@ -1,0 +1,54 @@
+//! The parts of `install.sh`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What `install.sh` can provide; its help says what each of them holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Compilers, kcat, rsyslog with omkafka: found on the PATH, so nothing is returned.
+    Debian,
+    /// The folder with the jars of Kafka's broker, clients and coordinators.
+    KafkaJars,
+    /// The folder with the jars of Kafka's command-line tools.
+    KafkaToolJars,
+    /// A Python interpreter that imports the Python clients.
+    Python,
+    /// The `node_modules` folder with the JavaScript clients.
+    Node,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debian => "debian",
+            Self::KafkaJars => "kafka-jars",
+            Self::KafkaToolJars => "kafka-tool-jars",
+            Self::Python => "python",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// The path of a part, which is installed first if it is not there.
+///
+/// # Panics
+/// When it cannot be installed; what `install.sh` says about it went to standard error.
+#[must_use]
+#[track_caller]
+pub fn install(part: Part) -> PathBuf {
+    let output = Command::new(script("install.sh"))
+        .arg(part.name())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap_or_else(|error| panic!("tests/support/install.sh does not run: {error}"));
+    assert!(output.status.success(), "tests/support/install.sh {} failed", part.name());
+    let path = String::from_utf8_lossy(&output.stdout);
+    PathBuf::from(path.trim_end())
+}
+
+/// A script beside this crate.
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
