@@ -1,2 +1,13 @@
 //! The broker and its command line.
-fn main() {}
+//!
+//! Owns: the process: it parses the arguments and ends with an exit code. Does not know what any command does.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse())
+}
