@@ -1,2 +1,36 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: what the project does to itself. Each task is a module with `run`; this file only names them.
+//!
+//! Owns: the list of tasks. A task says what failed on standard error and ends with exit code 1.
+#![forbid(unsafe_code)]
+
+mod docs;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks", disable_help_subcommand = true)]
+enum Task {
+    /// Writes the generated pages of docs/ from the tables in the code.
+    Docs(docs::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Docs(args) => docs::run(&root(), &args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository: the folder above this crate, wherever the task is started.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new(".")).to_owned()
+}
