@@ -6,10 +6,25 @@
 //! A key is added by a row in [`topic`] or [`broker`] and by the line that reads it; `cargo xtask tidy` fails for a row
 //! that nothing reads.
 
+pub mod broker;
+mod checks;
+mod error;
+mod foreign;
+mod key;
+mod layers;
+mod listener;
+pub mod properties;
+mod source;
 mod table;
 pub mod topic;
 pub mod value;
 
-pub use table::{Row, Valid};
+pub use broker::BrokerConfig;
+pub use error::{ConfigError, Place, Warning};
+pub use key::Key;
+pub use layers::FileText;
+pub use listener::Listener;
+pub use source::ConfigSource;
+pub use table::{BrokerKey, Row, Unit, Valid};
 pub use topic::TopicConfig;
 pub use value::{CleanupPolicy, CompressionType, ConfigType, FlushMode, TimestampType, ValueError};

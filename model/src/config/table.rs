@@ -1,6 +1,6 @@
 //! The row of a config table, and the macro that turns rows into a struct with defaults, parsers and descriptions.
 
-use super::value::{ConfigType, ConfigValue, ValueError};
+use super::value::{ConfigType, ConfigValue, ValueError, split_list};
 
 /// Which values of its type a row takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,35 @@ pub struct Row<C> {
     pub value_type: ConfigType,
     /// Which values it takes.
     pub valid: Valid,
+    /// The broker keys that give a topic config its default, the strongest first; empty in the broker's own table.
+    pub broker_keys: &'static [BrokerKey],
+    /// Whether a running broker takes a new value.
+    pub is_dynamic: bool,
     pub(super) get: fn(&C) -> Option<String>,
     pub(super) set: fn(&mut C, &str) -> Result<(), ValueError>,
+    pub(super) normalize: fn(&str) -> Result<String, ValueError>,
+}
+
+/// A broker key whose value is the default of a topic config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokerKey {
+    /// The name, such as `log.roll.hours`.
+    pub key: &'static str,
+    /// In what it counts, where the topic config counts in milliseconds.
+    pub unit: Unit,
+}
+
+/// What the number of a broker key counts, as against its topic config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// The same.
+    Same,
+    /// The same, but Kafka lets no running broker change it.
+    SameAtStart,
+    /// Minutes for the topic's milliseconds.
+    Minutes,
+    /// Hours for the topic's milliseconds.
+    Hours,
 }
 
 impl<C> Row<C> {
@@ -70,6 +97,14 @@ impl<C> Row<C> {
     pub fn set(&self, config: &mut C, text: &str) -> Result<(), ValueError> {
         (self.set)(config, text)
     }
+
+    /// `text` as DescribeConfigs prints the value that it stands for.
+    ///
+    /// # Errors
+    /// [`ValueError`] says what would be right.
+    pub fn normalize(&self, text: &str) -> Result<String, ValueError> {
+        (self.normalize)(text)
+    }
 }
 
 /// Reads a value and holds it against its row's check.
@@ -78,24 +113,46 @@ pub(super) fn parse_valid<T: ConfigValue>(text: &str, valid: Valid) -> Result<T,
     if value.satisfies(valid) { Ok(value) } else { Err(ValueError::new(valid.to_string())) }
 }
 
+/// Reads a value, checks it, and prints it again.
+pub(super) fn normalize<T: ConfigValue>(text: &str, valid: Valid) -> Result<String, ValueError> {
+    let value = parse_valid::<T>(text, valid)?;
+    // The words of a list keep the order in which they were given, which some types do not remember.
+    if T::TYPE == ConfigType::List { Ok(unique_words(text)) } else { Ok(value.print().unwrap_or_default()) }
+}
+
+/// The words of a list, each once, in their order.
+pub(super) fn unique_words(text: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in split_list(text) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(",")
+}
+
 /// A struct with one field per key, its `Default`, and its rows, from lines of
-/// `field: type = "key", default value, valid check;`. The documentation comment of a line is the key's documentation.
+/// `field: type = "key", default value, valid check, broker keys, dynamic;` of which the last three may be left out.
+/// The documentation comment of a line is the key's documentation. `beside` names fields that are no keys.
 macro_rules! config_table {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:literal, default $default:expr $(, valid $valid:expr)?;)*
+            $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:literal, default $default:expr
+                $(, valid $valid:expr)? $(, broker $broker:expr)? $(, dynamic $dynamic:literal)?;)*
         }
+        $(beside { $($beside:ident: $beside_type:ty,)* })?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
             $($(#[doc = $doc])+ pub $field: $type,)*
+            $($(pub(super) $beside: $beside_type,)*)?
         }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($field: $default,)* }
+                Self { $($field: $default,)* $($($beside: <$beside_type>::default(),)*)? }
             }
         }
 
@@ -107,27 +164,39 @@ macro_rules! config_table {
                     field: stringify!($field),
                     doc: concat!($($doc, "\n",)+),
                     value_type: <$type as $crate::config::value::ConfigValue>::TYPE,
-                    valid: $crate::config::table::valid_or_any!($($valid)?),
+                    valid: $crate::config::table::given_or!($crate::config::Valid::Any $(, $valid)?),
+                    broker_keys: $crate::config::table::given_or!(&[] $(, $broker)?),
+                    is_dynamic: $crate::config::table::given_or!(false $(, $dynamic)?),
                     get: |config| $crate::config::value::ConfigValue::print(&config.$field),
                     set: |config, text| {
-                        let valid = $crate::config::table::valid_or_any!($($valid)?);
+                        let valid = $crate::config::table::given_or!($crate::config::Valid::Any $(, $valid)?);
                         config.$field = $crate::config::table::parse_valid(text, valid)?;
                         Ok(())
                     },
+                    normalize: |text| {
+                        let valid = $crate::config::table::given_or!($crate::config::Valid::Any $(, $valid)?);
+                        $crate::config::table::normalize::<$type>(text, valid)
+                    },
                 },)*
             ];
+
+            /// The row of a key.
+            #[must_use]
+            pub fn row(key: &str) -> Option<&'static $crate::config::Row<Self>> {
+                Self::ROWS.iter().find(|row| row.key == key)
+            }
         }
     };
 }
 
-/// The check of a row, which may be left out.
-macro_rules! valid_or_any {
-    () => {
-        $crate::config::Valid::Any
+/// What a line of the table says, or what holds where it says nothing.
+macro_rules! given_or {
+    ($default:expr) => {
+        $default
     };
-    ($valid:expr) => {
-        $valid
+    ($default:expr, $given:expr) => {
+        $given
     };
 }
 
-pub(super) use {config_table, valid_or_any};
+pub(super) use {config_table, given_or};

@@ -187,12 +187,12 @@ impl ConfigValue for Vec<String> {
     }
 }
 
-/// A value that may be absent: Kafka's null default. No text stands for it.
+/// A value that may be absent: Kafka's null default, and an empty text.
 impl<T: ConfigValue> ConfigValue for Option<T> {
     const TYPE: ConfigType = T::TYPE;
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        T::parse(text).map(Some)
+        if text.trim().is_empty() { Ok(None) } else { T::parse(text).map(Some) }
     }
 
     fn print(&self) -> Option<String> {

@@ -1,0 +1,137 @@
+//! The configs of a broker that are not the default of a topic config: Kafka 4.4's that mean something here, and ours.
+//!
+//! The defaults of topic configs (`log.segment.bytes` and the like) follow from the topic table. Not here: Kafka's
+//! broker keys without meaning in Tidelog; [`super::foreign`] has their names.
+
+use super::Valid::{AtLeast, NotEmpty};
+use super::layers::Layers;
+use super::listener::Listener;
+use super::table::config_table;
+use super::topic::TopicConfig;
+
+/// Where Kafka has no limit, memory has one.
+const REQUEST_BYTES_MAX: u64 = 256 << 20;
+
+config_table! {
+    /// What one broker goes by: its dynamic values over flags over the environment over its file over these defaults.
+    pub struct BrokerConfig {
+        /// The addresses that clients are told to connect to. Where none is given, each connection is told the address by
+        /// which it reached the broker.
+        advertised_listeners: Option<Vec<Listener>> = "advertised.listeners", default None;
+
+        /// Whether a topic is created when a client that allows it asks for one that does not exist.
+        auto_create_topics_enable: bool = "auto.create.topics.enable", default true;
+
+        /// The old name of `node.id`, which wins where both are given.
+        broker_id: i32 = "broker.id", default -1;
+
+        /// Where the broker stands; clients may fetch from a near one.
+        broker_rack: Option<String> = "broker.rack", default None;
+
+        /// Milliseconds after which a connection on which nothing happens is closed; -1 is never.
+        connections_max_idle_ms: i64 = "connections.max.idle.ms", default 600_000, valid AtLeast(-1);
+
+        /// Listeners of `listeners` that are for controllers. Tidelog has none: they are not opened.
+        controller_listener_names: Vec<String> = "controller.listener.names", default Vec::new();
+
+        /// Replicas of a topic whose creator names no number. One broker can hold one.
+        default_replication_factor: i32 = "default.replication.factor", default 1, valid AtLeast(1);
+
+        /// Whether topics may be deleted.
+        delete_topic_enable: bool = "delete.topic.enable", default true;
+
+        /// Bytes that one fetch returns at most, whatever the client asks for; one batch always goes.
+        fetch_max_bytes: i32 = "fetch.max.bytes", default 57_671_680, valid AtLeast(1024);
+
+        /// What the names of `listeners` stand for, as `NAME:PROTOCOL`. Only PLAINTEXT works as yet.
+        listener_security_protocol_map: Vec<String> = "listener.security.protocol.map",
+            default ["PLAINTEXT:PLAINTEXT", "SSL:SSL", "SASL_PLAINTEXT:SASL_PLAINTEXT", "SASL_SSL:SASL_SSL"]
+                .map(str::to_owned).to_vec();
+
+        /// Where the broker listens, as `NAME://host:port`; no host is every address of the machine, port 0 a free port.
+        listeners: Vec<Listener> = "listeners",
+            default vec![Listener { name: "PLAINTEXT".to_owned(), host: "127.0.0.1".to_owned(), port: 9092 }],
+            valid NotEmpty;
+
+        /// The directory of the log, where `log.dirs` names none.
+        log_dir: String = "log.dir", default "./data".to_owned(), valid NotEmpty;
+
+        /// The directory of the log. Kafka takes several; Tidelog takes one.
+        log_dirs: Option<Vec<String>> = "log.dirs", default None, valid NotEmpty;
+
+        /// Milliseconds between two notes on disk of how far each log is synced, which bound the scan after a crash.
+        log_flush_offset_checkpoint_interval_ms: i32 =
+            "log.flush.offset.checkpoint.interval.ms", default 60_000, valid AtLeast(1);
+
+        /// Connections that are open at once, over all listeners; one more is closed at once.
+        max_connections: i32 = "max.connections", default i32::MAX, valid AtLeast(0), dynamic true;
+
+        /// Connections from one address that are open at once; one more is closed at once.
+        max_connections_per_ip: i32 = "max.connections.per.ip", default i32::MAX, valid AtLeast(0), dynamic true;
+
+        /// Incremental fetch sessions that are remembered (KIP-227); a client beyond it sends full requests.
+        max_incremental_fetch_session_cache_slots: i32 =
+            "max.incremental.fetch.session.cache.slots", default 1000, valid AtLeast(0);
+
+        /// Partitions that one request for topic descriptions returns at most.
+        max_request_partition_size_limit: i32 = "max.request.partition.size.limit", default 2000, valid AtLeast(1);
+
+        /// Bytes of metadata records after which a snapshot is written.
+        metadata_log_max_record_bytes_between_snapshots: i64 =
+            "metadata.log.max.record.bytes.between.snapshots", default 20_971_520, valid AtLeast(1);
+
+        /// Milliseconds after which a snapshot of changed metadata is written; 0 is never.
+        metadata_log_max_snapshot_interval_ms: i64 =
+            "metadata.log.max.snapshot.interval.ms", default 3_600_000, valid AtLeast(0);
+
+        /// The number of the broker. In Kafka it must be given; one broker alone is 1.
+        node_id: i32 = "node.id", default 1, valid AtLeast(0);
+
+        /// Event loops, each with its share of the connections; where none is given, one for each processor.
+        num_network_threads: Option<i32> = "num.network.threads", default None, valid AtLeast(1);
+
+        /// Partitions of a topic whose creator names no number.
+        num_partitions: i32 = "num.partitions", default 1, valid AtLeast(1);
+
+        /// Threads that open logs at the start.
+        num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir", default 2, valid AtLeast(1);
+
+        /// What the process is. Tidelog is always both, `broker` and `controller`; a lone controller does not exist.
+        process_roles: Vec<String> = "process.roles", default ["broker", "controller"].map(str::to_owned).to_vec();
+
+        /// Milliseconds after which an idle producer id is forgotten, and its duplicates with it.
+        producer_id_expiration_ms: i32 = "producer.id.expiration.ms", default 86_400_000, valid AtLeast(1), dynamic true;
+
+        /// Bytes of requests that are held in memory at once, over all connections; beyond it reading waits. -1, which is
+        /// no limit in Kafka, is 256 MiB here, or `socket.request.max.bytes` if that is more.
+        queued_max_request_bytes: i64 = "queued.max.request.bytes", default -1, valid AtLeast(-1);
+
+        /// Bytes of the largest request.
+        socket_request_max_bytes: i32 = "socket.request.max.bytes", default 104_857_600, valid AtLeast(1);
+    }
+    beside {
+        topic_defaults: TopicConfig,
+        layers: Layers,
+    }
+}
+
+impl BrokerConfig {
+    /// What a topic without overrides goes by.
+    #[must_use]
+    pub const fn topic_defaults(&self) -> &TopicConfig {
+        &self.topic_defaults
+    }
+
+    /// Bytes of requests that may be held in memory at once (`queued.max.request.bytes`).
+    #[must_use]
+    pub fn request_bytes_max(&self) -> u64 {
+        let unlimited = |_| REQUEST_BYTES_MAX.max(u64::try_from(self.socket_request_max_bytes).unwrap_or(0));
+        u64::try_from(self.queued_max_request_bytes).unwrap_or_else(unlimited)
+    }
+
+    /// The directory of the log: `log.dirs`, or else `log.dir`.
+    #[must_use]
+    pub fn data_dir(&self) -> &str {
+        self.log_dirs.as_ref().and_then(|dirs| dirs.first()).unwrap_or(&self.log_dir)
+    }
+}
