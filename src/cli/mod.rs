@@ -4,13 +4,20 @@
 //! Does not know the broker: only `serve` starts it, and no client command may lean on its code, so that each of them
 //! works against Apache Kafka as well and judges our wire from outside.
 
+mod arguments;
+mod client;
+mod consume;
 mod error;
 mod output;
+mod produce;
 mod serve;
+mod time;
+mod topic;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A partitioned log that speaks Kafka's protocol: the broker, and a command line for any Kafka.
 #[derive(Debug, Parser)]
@@ -33,12 +40,55 @@ First steps:
 enum Command {
     /// Runs the broker
     Serve(serve::ServeArgs),
+    /// Lists, makes, describes, alters and deletes topics
+    Topic(topic::TopicArgs),
+    /// Sends a record per line of a file or of standard input
+    Produce(produce::ProduceArgs),
+    /// Prints the records of a topic
+    Consume(consume::ConsumeArgs),
+}
+
+/// Where the cluster is and how to print: what every client command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ClientArgs {
+    /// Brokers to ask first, separated by commas
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092", value_delimiter = ',', global = true)]
+    pub(crate) bootstrap_server: Vec<String>,
+
+    /// Seconds after which an operation, with its retries, is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, global = true,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text, global = true)]
+    pub(crate) output: OutputFormat,
+}
+
+impl ClientArgs {
+    /// The cluster that these arguments name; nobody is asked yet.
+    pub(crate) fn cluster(&self) -> client::Cluster {
+        client::Cluster::new(self.bootstrap_server.clone(), Duration::from_secs(self.timeout))
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// JSON, for programs
+    Json,
 }
 
 /// Runs one command to its end; what it returns is the exit code of the process.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
+        Command::Topic(args) => topic::run(&args),
+        Command::Produce(args) => produce::run(&args),
+        Command::Consume(args) => consume::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
