@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod docs;
+mod schema_import;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,11 +16,15 @@ use clap::Parser;
 enum Task {
     /// Writes the generated pages of docs/ from the tables in the code.
     Docs(docs::Args),
+    /// Works on the schema of the wire.
+    #[command(subcommand)]
+    Schema(schema_import::Task),
 }
 
 fn main() -> ExitCode {
-    let done = match Task::parse() {
-        Task::Docs(args) => docs::run(&root(), &args),
+    let done: Result<(), Box<dyn std::error::Error>> = match Task::parse() {
+        Task::Docs(args) => docs::run(&root(), &args).map_err(Box::from),
+        Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

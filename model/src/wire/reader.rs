@@ -33,6 +33,12 @@ pub enum WireError {
         /// Bytes that are left.
         remaining: usize,
     },
+    /// A string longer than Kafka takes in any form.
+    #[error("a string of {length} bytes is longer than 32767")]
+    StringTooLong {
+        /// Its length.
+        length: usize,
+    },
     /// A string that is not UTF-8.
     #[error("a string is not UTF-8")]
     InvalidUtf8,
@@ -42,8 +48,8 @@ pub enum WireError {
         /// Bytes left over.
         count: usize,
     },
-    /// A tagged field came twice or out of order, or does not end where its size says.
-    #[error("tagged field {tag} is out of order or of another size than it says")]
+    /// A tagged field does not end where its size says.
+    #[error("tagged field {tag} is of another size than it says")]
     BadTaggedField {
         /// The field's tag.
         tag: u32,

@@ -76,6 +76,16 @@ impl Writer {
         }
     }
 
+    /// Puts an unsigned varint before the bytes from `position` on, which move. A position past the end is the end.
+    pub fn insert_unsigned_varint(&mut self, position: usize, value: u32) {
+        let before = self.bytes.len();
+        self.unsigned_varint(value);
+        let width = self.bytes.len() - before;
+        if let Some(moved) = self.bytes.get_mut(position..) {
+            moved.rotate_right(width);
+        }
+    }
+
     /// A zig-zag varint of 32 bits.
     pub fn varint(&mut self, value: i32) {
         self.unsigned_varint((value << 1 ^ value >> 31).cast_unsigned());
