@@ -22,7 +22,7 @@ config_table! {
         /// Whether a topic is created when a client that allows it asks for one that does not exist.
         auto_create_topics_enable: bool = "auto.create.topics.enable", default true;
 
-        /// The old name of `node.id`, which wins where both are given.
+        /// The old name of `node.id`; where both are given, they must be the same.
         broker_id: i32 = "broker.id", default -1;
 
         /// Where the broker stands; clients may fetch from a near one.

@@ -27,7 +27,7 @@ pub(super) fn check(config: &BrokerConfig, places: &Places, warnings: &mut Vec<W
     if let Some(dirs) = config.log_dirs.as_ref().filter(|dirs| dirs.len() > 1) {
         return refuse("log.dirs", dirs.join(","), "one directory: Tidelog keeps its log in one");
     }
-    if config.broker_id >= 0 && places.contains_key("node.id") && config.broker_id != config.node_id {
+    if config.broker_id >= 0 && config.broker_id != config.node_id {
         return refuse("broker.id", config.broker_id.to_string(), "the same number as node.id, or nothing");
     }
     let (queued, request) = (config.queued_max_request_bytes, i64::from(config.socket_request_max_bytes));
@@ -87,12 +87,8 @@ fn check_listeners(
     Ok(())
 }
 
-/// What follows from the values, in a configuration that was checked: only listeners for clients are left, and `node.id`
-/// is the old `broker.id` where only that is given.
+/// What follows from the values, in a configuration that was checked: only listeners for clients are left.
 pub(super) fn finish(mut config: BrokerConfig) -> BrokerConfig {
-    if config.broker_id >= 0 {
-        config.node_id = config.broker_id;
-    }
     let controllers: Vec<_> = config.controller_listener_names.iter().map(|name| name.to_ascii_uppercase()).collect();
     config.listeners.retain(|listener| !controllers.contains(&listener.name));
     if let Some(advertised) = &mut config.advertised_listeners {

@@ -64,6 +64,7 @@ impl BrokerConfig {
         for (key, value) in flags {
             start.take(Setting { place: Place::Flag, key: key.trim(), value })?;
         }
+        start.pair_ids();
         let config = resolve(Layers { start: start.settings, ..Layers::default() });
         checks::check(&config, &start.places, &mut start.warnings)?;
         Ok((checks::finish(config), start.warnings))
@@ -146,6 +147,15 @@ impl Start {
             self.take(Setting { place, key: &entry.key, value: &entry.value })?;
         }
         Ok(())
+    }
+
+    /// `node.id` is also set by its old name `broker.id`, and the other way round.
+    fn pair_ids(&mut self) {
+        for (given, missing) in [("node.id", "broker.id"), ("broker.id", "node.id")] {
+            if let Some(id) = self.settings.get(given).filter(|id| !id.starts_with('-')).cloned() {
+                self.settings.entry(missing).or_insert(id);
+            }
+        }
     }
 
     fn read_variable(&mut self, variable: &str, value: &str) -> Result<(), ConfigError> {

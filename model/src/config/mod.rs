@@ -6,8 +6,10 @@
 //! A key is added by a row in [`topic`] or [`broker`] and by the line that reads it; `cargo xtask tidy` fails for a row
 //! that nothing reads.
 
+mod alter;
 pub mod broker;
 mod checks;
+mod describe;
 mod error;
 mod foreign;
 mod key;
@@ -17,9 +19,12 @@ pub mod properties;
 mod source;
 mod table;
 pub mod topic;
+pub mod topic_fixed;
 pub mod value;
 
+pub use alter::{AlterError, AlterOp, Alteration, ResourceKind, changes};
 pub use broker::BrokerConfig;
+pub use describe::{Described, Synonym};
 pub use error::{ConfigError, Place, Warning};
 pub use key::Key;
 pub use layers::FileText;
@@ -27,4 +32,4 @@ pub use listener::Listener;
 pub use source::ConfigSource;
 pub use table::{BrokerKey, Row, Unit, Valid};
 pub use topic::TopicConfig;
-pub use value::{CleanupPolicy, CompressionType, ConfigType, FlushMode, TimestampType, ValueError};
+pub use value::{CleanupPolicy, ConfigType, FlushMode, TimestampType, ValueError};

@@ -70,6 +70,13 @@ pub struct BrokerKey {
     pub unit: Unit,
 }
 
+impl BrokerKey {
+    /// A key that is no topic config's default.
+    pub(super) const fn alone(key: &'static str) -> Self {
+        Self { key, unit: Unit::Same }
+    }
+}
+
 /// What the number of a broker key counts, as against its topic config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

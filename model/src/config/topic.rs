@@ -1,11 +1,11 @@
 //! The configs of a topic: Kafka 4.4's, and two of ours.
 //!
-//! Not here: the topic configs of Kafka that one broker without tiers cannot honour.
+//! Not here: the topic configs of Kafka that one broker without tiers cannot honour; they are in [`super::topic_fixed`].
 
 use super::Valid::{AtLeast, Between, Fraction};
 use super::table::Unit::{Hours, Minutes, SameAtStart};
 use super::table::{BrokerKey, Unit, config_table};
-use super::value::{CleanupPolicy, CompressionType, FlushMode, TimestampType};
+use super::value::{CleanupPolicy, FlushMode, TimestampType};
 
 config_table! {
     /// What one topic's partitions go by: its own overrides over the broker's `log.*` keys over these defaults.
@@ -14,10 +14,6 @@ config_table! {
         /// record of each key, both may be given, and an empty list keeps everything.
         cleanup_policy: CleanupPolicy = "cleanup.policy", default CleanupPolicy { delete: true, compact: false },
             broker &[same("log.cleanup.policy")];
-
-        /// How batches are stored. `producer` keeps them as they came.
-        compression_type: CompressionType = "compression.type", default CompressionType::Producer,
-            broker &[same("compression.type")];
 
         /// Milliseconds for which compaction keeps a tombstone, so that a reader who started before it still sees it.
         delete_retention_ms: i64 = "delete.retention.ms", default 86_400_000, valid AtLeast(0),

@@ -1,0 +1,156 @@
+//! Configs as DescribeConfigs shows them: value, source, and the synonyms that it was chosen from.
+
+use std::collections::BTreeMap;
+
+use super::broker::BrokerConfig;
+use super::key::{Key, one_line};
+use super::source::ConfigSource;
+use super::table::{BrokerKey, Row};
+use super::topic::TopicConfig;
+use super::topic_fixed::FIXED;
+use super::value::ConfigType;
+
+/// One config of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The key.
+    pub name: &'static str,
+    /// The value; `None` is the wire's null.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub source: ConfigSource,
+    /// Whether it cannot be changed while the broker runs.
+    pub is_read_only: bool,
+    /// Whether it is a secret. None of ours is.
+    pub is_sensitive: bool,
+    /// The type of the value.
+    pub value_type: ConfigType,
+    /// What it means.
+    pub documentation: String,
+    /// What the value was chosen from: the settings of this key and of those that it follows from, the strongest first.
+    pub synonyms: Vec<Synonym>,
+}
+
+/// A setting that was, or could have been, the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synonym {
+    /// The key that was set.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Where it was set.
+    pub source: ConfigSource,
+}
+
+impl BrokerConfig {
+    /// The configs of a topic with these overrides.
+    #[must_use]
+    pub fn describe_topic(&self, overrides: &BTreeMap<String, String>) -> Vec<Described> {
+        let free = TopicConfig::ROWS.iter().map(|row| {
+            let from_broker = self.synonyms(row.broker_keys.first().map_or("", |key| key.key), row.broker_keys);
+            let value = overrides.get(row.key).cloned().or_else(|| self.topic_default_text(row));
+            topic_config(row.key, overrides, from_broker, (value, row.value_type, one_line(row.doc)))
+        });
+        let fixed = FIXED.iter().map(|fixed| {
+            let value = Some(fixed.value.to_owned());
+            let as_synonym = |name| Synonym { name, value: fixed.value.to_owned(), source: ConfigSource::Default };
+            let from_broker = fixed.broker_key.map(as_synonym).into_iter().collect();
+            topic_config(fixed.key, overrides, from_broker, (value, fixed.value_type, fixed.doc()))
+        });
+        sorted(free.chain(fixed))
+    }
+
+    /// The configs of this broker.
+    #[must_use]
+    pub fn describe_broker(&self) -> Vec<Described> {
+        sorted(Key::all().map(|key| {
+            let synonyms = match key {
+                Key::Broker(row) => self.synonyms(row.key, &[BrokerKey::alone(row.key)]),
+                Key::TopicDefault(row, key) => self.synonyms(key.key, row.broker_keys),
+            };
+            let strongest = self.layers.of(key.name()).next().map(|(_, text)| text.to_owned());
+            Described {
+                name: key.name(),
+                value: strongest.or_else(|| key.default_text()),
+                source: synonyms.first().map_or(ConfigSource::Default, |synonym| synonym.source),
+                is_read_only: !key.is_dynamic(),
+                is_sensitive: false,
+                value_type: key.value_type(),
+                documentation: key.doc(),
+                synonyms,
+            }
+        }))
+    }
+
+    /// The configs that were set for all brokers while they ran: DescribeConfigs of the broker without a name.
+    #[must_use]
+    pub fn describe_cluster(&self) -> Vec<Described> {
+        let mut described = self.describe_broker();
+        for config in &mut described {
+            let name = config.name;
+            config
+                .synonyms
+                .retain(|synonym| synonym.source == ConfigSource::DynamicDefaultBroker && synonym.name == name);
+            config.value = config.synonyms.first().map(|synonym| synonym.value.clone());
+            config.source = ConfigSource::DynamicDefaultBroker;
+        }
+        described.retain(|config| !config.synonyms.is_empty());
+        described
+    }
+
+    /// What a topic without overrides has, as a text. A list keeps the order in which the broker was told its words.
+    pub(super) fn topic_default_text(&self, row: &Row<TopicConfig>) -> Option<String> {
+        let mut told = row.broker_keys.iter().filter_map(|key| self.layers.of(key.key).next());
+        match told.next() {
+            Some((_, text)) if row.value_type == ConfigType::List => Some(text.to_owned()),
+            _ => row.get(&self.topic_defaults),
+        }
+    }
+
+    /// The settings of `keys`, the strongest source first, and within a source the strongest key. As in Kafka, those
+    /// before the first of the key that is asked for are left out: they belong to a stronger key.
+    fn synonyms(&self, asked: &str, keys: &[BrokerKey]) -> Vec<Synonym> {
+        let mut synonyms = Vec::new();
+        for source in [ConfigSource::DynamicBroker, ConfigSource::DynamicDefaultBroker, ConfigSource::StaticBroker] {
+            for key in keys {
+                let set = self.layers.of(key.key).find(|(layer, _)| *layer == source);
+                synonyms.extend(set.map(|(_, text)| Synonym { name: key.key, value: text.to_owned(), source }));
+            }
+        }
+        for key in keys {
+            let default = Key::find(key.key).and_then(Key::default_text);
+            synonyms.extend(default.map(|value| Synonym { name: key.key, value, source: ConfigSource::Default }));
+        }
+        synonyms.into_iter().skip_while(|synonym| synonym.name != asked).collect()
+    }
+}
+
+fn topic_config(
+    name: &'static str,
+    overrides: &BTreeMap<String, String>,
+    from_broker: Vec<Synonym>,
+    (value, value_type, documentation): (Option<String>, ConfigType, String),
+) -> Described {
+    let own = overrides.get(name);
+    let own = own.map(|text| Synonym { name, value: text.clone(), source: ConfigSource::DynamicTopic });
+    let synonyms: Vec<_> = own.into_iter().chain(from_broker).collect();
+    Described {
+        name,
+        value,
+        source: synonyms.first().map_or(ConfigSource::Default, |synonym| synonym.source),
+        is_read_only: false,
+        is_sensitive: false,
+        value_type,
+        documentation,
+        synonyms,
+    }
+}
+
+fn sorted(described: impl Iterator<Item = Described>) -> Vec<Described> {
+    let mut described: Vec<_> = described.collect();
+    described.sort_by_key(|config| config.name);
+    described
+}
+
+#[cfg(test)]
+mod tests;
