@@ -85,6 +85,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError::Truncated`]; nothing is read then.
+    #[inline]
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let (head, rest) = self
             .rest
@@ -110,7 +111,23 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError::VarintTooLong`] past 32 bits, [`WireError::Truncated`].
+    #[inline]
     pub fn unsigned_varint(&mut self) -> Result<u32, WireError> {
+        // Most varints of records and compact types have one or two bytes.
+        match *self.rest {
+            [low, ref rest @ ..] if low < 0x80 => {
+                self.rest = rest;
+                Ok(u32::from(low))
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(u32::from(low & 0x7f) | u32::from(high) << 7)
+            }
+            _ => self.long_unsigned_varint(),
+        }
+    }
+
+    fn long_unsigned_varint(&mut self) -> Result<u32, WireError> {
         let mut value: u32 = 0;
         for shift in [0_u32, 7, 14, 21, 28] {
             let byte = self.u8()?;
@@ -129,6 +146,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Self::unsigned_varint`].
+    #[inline]
     pub fn varint(&mut self) -> Result<i32, WireError> {
         let raw = self.unsigned_varint()?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
@@ -138,7 +156,18 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError::VarintTooLong`] past 64 bits, [`WireError::Truncated`].
+    #[inline]
     pub fn varlong(&mut self) -> Result<i64, WireError> {
+        match *self.rest {
+            [low, ref rest @ ..] if low < 0x80 => {
+                self.rest = rest;
+                Ok(i64::from(low >> 1) ^ -i64::from(low & 1))
+            }
+            _ => self.long_varlong(),
+        }
+    }
+
+    fn long_varlong(&mut self) -> Result<i64, WireError> {
         let mut raw: u64 = 0;
         for shift in (0_u32..=63).step_by(7) {
             let byte = self.u8()?;

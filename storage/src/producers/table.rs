@@ -1,0 +1,262 @@
+//! The table of producers of one partition.
+//!
+//! [`ProducerTable::check`] decides and changes nothing; [`ProducerTable::apply`] and [`ProducerTable::apply_marker`] follow
+//! what was appended, in the live log and in replay alike. A producer's life here ends `producer.id.expiration.ms` after its
+//! last append, never inside a transaction; its next batch is then taken with any sequence, as in Kafka.
+
+use super::error::SequenceError;
+use super::marker::{Marker, MarkerKind};
+use super::window::{Window, WindowBatch};
+use crate::batch::{BatchView, ProducerBatch};
+use crate::format::producer_snapshot_v1::{self, SnapshotError};
+use model::{Offset, ProducerEpoch, ProducerId, Timestamp};
+use std::collections::BTreeMap;
+
+/// One producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Producer {
+    pub(crate) epoch: ProducerEpoch,
+    /// The epoch of the coordinator that wrote the last marker; -1 before the first.
+    pub(crate) coordinator_epoch: i32,
+    /// When a batch of this producer was last appended, by the broker's clock.
+    pub(crate) last_append: Timestamp,
+    /// The first offset of its open transaction.
+    pub(crate) transaction_start: Option<Offset>,
+    pub(crate) window: Window,
+}
+
+/// What to do with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Append it.
+    New,
+    /// It was appended before: answer as then, once it is as durable as the topic promises.
+    Duplicate {
+        /// The offset that its first record got.
+        base_offset: Offset,
+        /// The offset that its last record got.
+        last_offset: Offset,
+        /// The broker's time that was written into it, on a topic with `LogAppendTime`.
+        log_append_time: Option<Timestamp>,
+    },
+}
+
+/// Where and when a batch was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendedAt {
+    /// The offset of its first record.
+    pub base_offset: Offset,
+    /// The broker's time: the producer's life is counted from it. In replay, where nobody knows it any more, the time of
+    /// the replay: a life that is too long harms nobody.
+    pub now: Timestamp,
+    /// The broker's time that was written into the batch, on a topic with `LogAppendTime`.
+    pub log_append_time: Option<Timestamp>,
+}
+
+/// A transaction that a marker ended, for the index of aborted transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompletedTransaction {
+    /// The producer.
+    pub producer_id: ProducerId,
+    /// The offset of its first record.
+    pub first_offset: Offset,
+    /// The offset of its marker.
+    pub marker_offset: Offset,
+    /// How it ended.
+    pub kind: MarkerKind,
+}
+
+/// What a partition remembers of its producers.
+#[derive(Clone, Debug)]
+pub struct ProducerTable {
+    producers: BTreeMap<ProducerId, Producer>,
+    producers_max: usize,
+    /// Open transactions by their first offset, which no two share.
+    open: BTreeMap<Offset, ProducerId>,
+    /// Transactions whose marker may lie above the high watermark: first offset and marker offset. Until the marker is
+    /// below it, a reader of committed records must not see theirs.
+    decided: BTreeMap<Offset, Offset>,
+}
+
+impl ProducerTable {
+    /// An empty table. Beyond `producers_max` producers, those that were idle the longest are forgotten, as if expired: a
+    /// client can invent producer ids, and each costs some 250 bytes.
+    #[must_use]
+    pub const fn new(producers_max: usize) -> Self {
+        Self { producers: BTreeMap::new(), producers_max, open: BTreeMap::new(), decided: BTreeMap::new() }
+    }
+
+    /// Whether a batch continues its producer's stream here. A producer that is not known may begin anywhere: it may have
+    /// expired.
+    ///
+    /// # Errors
+    /// [`SequenceError`]: nothing must be appended.
+    pub fn check(&self, batch: &ProducerBatch) -> Result<Admission, SequenceError> {
+        let &ProducerBatch { id, epoch, base_sequence: found, record_count, is_transactional } = batch;
+        let Some(producer) = self.producers.get(&id) else { return Ok(Admission::New) };
+        if epoch < producer.epoch {
+            return Err(SequenceError::StaleEpoch { id, found: epoch, current: producer.epoch });
+        }
+        let in_epoch = epoch == producer.epoch;
+        if in_epoch && let Some(first) = producer.window.find(found, record_count) {
+            return Ok(Admission::Duplicate {
+                base_offset: first.base_offset,
+                last_offset: first.last_offset(),
+                log_append_time: first.log_append_time,
+            });
+        }
+        if !in_epoch && found.get() != 0 {
+            return Err(SequenceError::EpochBeginsLate { id, epoch, found });
+        }
+        let expected = producer.window.next_sequence();
+        if in_epoch && found != expected {
+            return Err(SequenceError::OutOfOrder { id, expected, found });
+        }
+        if producer.transaction_start.is_some() && !is_transactional {
+            return Err(SequenceError::OutsideTransaction { id });
+        }
+        Ok(Admission::New)
+    }
+
+    /// Notes a batch that was appended after [`Self::check`], or that replay found in the log.
+    pub fn apply(&mut self, batch: &ProducerBatch, at: AppendedAt) {
+        if self.producers.len() >= self.producers_max && !self.producers.contains_key(&batch.id) {
+            self.forget_the_idlest();
+        }
+        let producer = entry(&mut self.producers, batch.id, batch.epoch);
+        producer.enter_epoch(batch.epoch);
+        producer.last_append = at.now;
+        producer.window.push(WindowBatch {
+            base_offset: at.base_offset,
+            base_sequence: batch.base_sequence,
+            record_count: batch.record_count,
+            log_append_time: at.log_append_time,
+        });
+        if batch.is_transactional && producer.transaction_start.is_none() {
+            producer.transaction_start = Some(at.base_offset);
+            self.open.insert(at.base_offset, batch.id);
+        }
+    }
+
+    /// Notes a marker at `offset`, and returns the transaction that it ends; `None` if none was open.
+    pub fn apply_marker(&mut self, marker: &Marker, offset: Offset, now: Timestamp) -> Option<CompletedTransaction> {
+        let producer = entry(&mut self.producers, marker.producer_id, marker.producer_epoch);
+        producer.enter_epoch(marker.producer_epoch);
+        producer.coordinator_epoch = marker.coordinator_epoch;
+        producer.last_append = now;
+        let first_offset = producer.transaction_start.take()?;
+        self.open.remove(&first_offset);
+        self.decided.insert(first_offset, offset);
+        Some(CompletedTransaction {
+            producer_id: marker.producer_id,
+            first_offset,
+            marker_offset: offset,
+            kind: marker.kind,
+        })
+    }
+
+    /// Notes a batch of the log in replay, whatever it is. `now` is the time of the replay. Returns the transaction that it
+    /// ends, if it does.
+    pub fn replay(&mut self, batch: &BatchView<'_>, now: Timestamp) -> Option<CompletedTransaction> {
+        let header = batch.header();
+        if header.attributes.is_control() {
+            let offset = Offset::new(header.base_offset)?;
+            return self.apply_marker(&Marker::of_stored(batch)?, offset, now);
+        }
+        let stamp = ProducerBatch::of_stored(header)?;
+        let by_broker = header.attributes.is_log_append_time();
+        let log_append_time = by_broker.then_some(Timestamp::new(header.max_timestamp));
+        self.apply(&stamp, AppendedAt { base_offset: Offset::new(header.base_offset)?, now, log_append_time });
+        None
+    }
+
+    /// The offset from which on a reader of committed records must wait: where the oldest transaction begins that is open,
+    /// or whose marker was not yet released by [`Self::release_decided`].
+    #[must_use]
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        let open = self.open.keys().next().copied();
+        let decided = self.decided.keys().next().copied();
+        open.into_iter().chain(decided).min()
+    }
+
+    /// Lets go of the transactions whose marker lies below `high_watermark`.
+    pub fn release_decided(&mut self, high_watermark: Offset) {
+        self.decided.retain(|_, marker| *marker >= high_watermark);
+    }
+
+    /// Forgets the producers that appended nothing for `expiration_ms`, unless they have a transaction open. Returns how
+    /// many.
+    pub fn expire(&mut self, now: Timestamp, expiration_ms: i64) -> usize {
+        let before = self.producers.len();
+        self.producers.retain(|_, producer| {
+            producer.transaction_start.is_some() || now.ms_since(producer.last_append) < expiration_ms
+        });
+        before - self.producers.len()
+    }
+
+    /// How many producers are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.producers.len()
+    }
+
+    /// Whether no producer is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+
+    /// The bytes of a snapshot: the state after everything below `end_offset`.
+    #[must_use]
+    pub fn encode_snapshot(&self, end_offset: Offset) -> Vec<u8> {
+        producer_snapshot_v1::encode(end_offset, &self.producers, &self.decided)
+    }
+
+    /// Reads a snapshot and the offset where the replay goes on.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if the bytes are not those of a whole snapshot; the table can then be rebuilt from the log.
+    pub fn decode_snapshot(bytes: &[u8], producers_max: usize) -> Result<(Self, Offset), SnapshotError> {
+        let snapshot = producer_snapshot_v1::decode(bytes)?;
+        let open = snapshot.producers.iter().filter_map(|(id, producer)| Some((producer.transaction_start?, *id)));
+        let (open, decided) = (open.collect(), snapshot.decided);
+        Ok((Self { producers: snapshot.producers, producers_max, open, decided }, snapshot.end_offset))
+    }
+
+    /// Makes room: forgets an eighth of the producers, so that the search for them is paid for by many new ones.
+    fn forget_the_idlest(&mut self) {
+        let idle = self.producers.values().filter(|producer| producer.transaction_start.is_none());
+        let mut appends: Vec<Timestamp> = idle.map(|producer| producer.last_append).collect();
+        let count = (appends.len() / 8).max(1);
+        if appends.len() < count {
+            return;
+        }
+        let (_, newest_to_go, _) = appends.select_nth_unstable(count - 1);
+        let (newest_to_go, mut left) = (*newest_to_go, count);
+        self.producers.retain(|_, producer| {
+            let goes = left > 0 && producer.transaction_start.is_none() && producer.last_append <= newest_to_go;
+            left -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
+impl Producer {
+    /// A newer epoch counts its sequences from 0. An older one can only be a marker that was delayed: it changes nothing.
+    fn enter_epoch(&mut self, epoch: ProducerEpoch) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.window.clear();
+        }
+    }
+}
+
+fn entry(producers: &mut BTreeMap<ProducerId, Producer>, id: ProducerId, epoch: ProducerEpoch) -> &mut Producer {
+    producers.entry(id).or_insert_with(|| Producer {
+        epoch,
+        coordinator_epoch: -1,
+        last_append: Timestamp::NONE,
+        transaction_start: None,
+        window: Window::default(),
+    })
+}
