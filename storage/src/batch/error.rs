@@ -177,6 +177,7 @@ impl From<model::wire::WireError> for RecordFault {
             | WireError::UnexpectedNull
             | WireError::CountTooLarge { .. }
             | WireError::InvalidUtf8
+            | WireError::StringTooLong { .. }
             | WireError::BadTaggedField { .. } => Self::CutShort,
         }
     }
