@@ -5,6 +5,7 @@
 
 mod docs;
 mod schema_import;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,12 +20,15 @@ enum Task {
     /// Works on the schema of the wire.
     #[command(subcommand)]
     Schema(schema_import::Task),
+    /// Checks what the compiler and clippy do not: who imports whom, sizes, tables against code, links.
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn std::error::Error>> = match Task::parse() {
         Task::Docs(args) => docs::run(&root(), &args).map_err(Box::from),
         Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),
+        Task::Tidy => tidy::run(&root()).map_err(Box::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
