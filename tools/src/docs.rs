@@ -44,6 +44,11 @@ pub(crate) enum DocsError {
     },
 }
 
+/// Holds every generated page below `root` against the tables.
+pub(crate) fn check(root: &Path) -> Result<(), DocsError> {
+    run(root, &Args { check: true })
+}
+
 /// Writes or checks every generated page below `root`.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<(), DocsError> {
     let tree = Tree::read(root)?;

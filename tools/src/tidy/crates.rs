@@ -26,6 +26,8 @@ struct Dependency {
 
 #[derive(Debug, Deserialize)]
 struct Target {
+    name: String,
+    kind: Vec<String>,
     src_path: String,
 }
 
@@ -56,6 +58,13 @@ pub(super) fn packages(root: &Path) -> Result<Vec<Package>, TidyError> {
 /// The files with which crates, tests and build scripts begin.
 pub(super) fn roots(packages: &[Package]) -> Vec<String> {
     packages.iter().flat_map(|package| &package.targets).map(|target| target.src_path.clone()).collect()
+}
+
+/// The integration tests: the package and the name of each.
+pub(super) fn test_targets(packages: &[Package]) -> Vec<(String, String)> {
+    let targets = packages.iter().flat_map(|package| package.targets.iter().map(move |target| (package, target)));
+    let tests = targets.filter(|(_, target)| target.kind.iter().any(|kind| kind == "test"));
+    tests.map(|(package, target)| (package.name.clone(), target.name.clone())).collect()
 }
 
 pub(super) fn check(packages: &[Package], rules: &Rules) -> Vec<Finding> {

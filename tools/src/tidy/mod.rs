@@ -61,6 +61,11 @@ pub(crate) enum TidyError {
     Untidy(String),
 }
 
+/// The integration tests of the workspace: the package and the name of each.
+pub(crate) fn test_targets(root: &Path) -> Result<Vec<(String, String)>, TidyError> {
+    Ok(crates::test_targets(&crates::packages(root)?))
+}
+
 /// Runs every check on the repository at `root`.
 pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
     let tree = Tree::read(root)?;
