@@ -7,6 +7,7 @@ mod code;
 mod configs;
 mod crates;
 mod dead_files;
+mod dependencies;
 mod formats;
 pub(crate) mod handlers;
 mod links;
@@ -77,6 +78,7 @@ pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
         sizes::check,
         handlers::check,
         configs::check,
+        dependencies::check,
         formats::check,
         macros::check,
         todos::check,

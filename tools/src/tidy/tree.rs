@@ -7,10 +7,11 @@ use std::process::Command;
 use super::TidyError;
 use super::code::Code;
 
-/// Every text file that is in the repository, or would be if it were added now.
+/// Every file that is in the repository, or would be if it were added now.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    files: BTreeMap<String, String>,
+    /// The texts; `None` for a file that is no text.
+    files: BTreeMap<String, Option<String>>,
 }
 
 impl Tree {
@@ -26,23 +27,20 @@ impl Tree {
             return Err(TidyError::Unreadable(format!("git ls-files: {}", said.trim())));
         }
         let names = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let texts = names.split('\0').filter(|name| !name.is_empty()).filter_map(|name| {
-            // Not there any more, or not a text: nothing to check.
-            let text = std::fs::read_to_string(root.join(name)).ok()?;
-            Some((name.to_owned(), text))
-        });
-        Ok(Self { files: texts.collect() })
+        let there = names.split('\0').filter(|name| !name.is_empty() && root.join(name).is_file());
+        let files = there.map(|name| (name.to_owned(), std::fs::read_to_string(root.join(name)).ok()));
+        Ok(Self { files: files.collect() })
     }
 
     /// Files from literals, for tests of checks.
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
-        Self { files: files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect() }
+        Self { files: files.iter().map(|(path, text)| ((*path).to_owned(), Some((*text).to_owned()))).collect() }
     }
 
     /// The text of one file.
     pub(super) fn text(&self, path: &str) -> Option<&str> {
-        self.files.get(path).map(String::as_str)
+        self.files.get(path)?.as_deref()
     }
 
     /// Whether a path is a file, or a folder with files in it.
