@@ -51,10 +51,8 @@ impl Tree {
 
     /// The paths and texts of the files whose names end with `end`.
     pub(super) fn ending<'a>(&'a self, end: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.files
-            .iter()
-            .filter(move |(path, _)| path.ends_with(end))
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        let texts = self.files.iter().filter_map(|(path, text)| Some((path.as_str(), text.as_deref()?)));
+        texts.filter(move |(path, _)| path.ends_with(end))
     }
 
     /// The Rust files that are not tests, without the tests inside them.
