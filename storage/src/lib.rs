@@ -2,5 +2,29 @@
 
 pub mod batch;
 pub mod compression;
+pub mod disk;
+mod epochs;
+pub mod error;
 pub mod format;
+mod index;
 pub mod producers;
+mod segment;
+
+mod append;
+mod checkpoint;
+mod commit;
+mod log_manager;
+mod log_slice;
+mod partition_log;
+mod read;
+mod recovery;
+mod segments;
+mod sync;
+
+pub use append::{Appended, Placed};
+pub use commit::GroupCommit;
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use log_manager::{LogManager, LogManagerOptions, OpenError};
+pub use log_slice::{FileRange, LogSlice};
+pub use partition_log::{FoundLog, PartitionLog};
+pub use read::{FoundOffset, ReadSpec};

@@ -1,0 +1,41 @@
+//! The sparse indexes of a segment: from an offset to a position, and from a time to an offset. Both are caches that can be
+//! rebuilt from the segment, so a reader checks what they say against the batch it finds there.
+//!
+//! Owns: the entries, those in the file and those not yet written, and the search in both. Does not know: when an entry is
+//! due (the segment's writer) and when the file is written (the sync).
+
+mod sparse;
+
+use model::Timestamp;
+
+pub(crate) use sparse::{FoundIn, SparseIndex, StoredEnd, Unstored};
+
+/// Something that a sparse index holds, of fixed size on disk.
+pub(crate) trait Entry: Copy + std::fmt::Debug {
+    /// Bytes of an entry on disk.
+    const SIZE: usize;
+
+    /// Appends the entry's bytes.
+    fn encode(&self, bytes: &mut Vec<u8>);
+
+    /// Reads an entry; `None` if fewer than [`Self::SIZE`] bytes are there.
+    fn decode(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A batch in the offset index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OffsetEntry {
+    /// The last offset of the batch, less the segment's base offset.
+    pub(crate) relative_offset: u32,
+    /// Where the batch begins in the segment, in bytes.
+    pub(crate) position: u32,
+}
+
+/// A moment in the time index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeEntry {
+    /// No record up to the offset has a later timestamp.
+    pub(crate) timestamp: Timestamp,
+    /// The last offset of the batch that brought the timestamp, less the segment's base offset.
+    pub(crate) relative_offset: u32,
+}

@@ -1,0 +1,169 @@
+//! Reading: from an offset or a time to record batches. Never takes the writer's lock.
+
+use std::io;
+use std::sync::Arc;
+
+use model::{LeaderEpoch, Offset, Timestamp};
+
+use crate::disk::is_refusal;
+use crate::error::ReadError;
+use crate::log_slice::{FileRange, LogSlice};
+use crate::partition_log::PartitionLog;
+use crate::segment::{LookupError, Segment, TimedOffset, WalkError};
+
+/// What to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadSpec {
+    /// The first offset that is wanted. The batch that holds it is read whole.
+    pub from: Offset,
+    /// Nothing from here on is read: the high watermark, or the last stable offset.
+    pub upto: Offset,
+    /// The most bytes.
+    pub max_bytes: u32,
+    /// Whether the first batch is read even if it is larger (KIP-74).
+    pub at_least_one_batch: bool,
+}
+
+/// A record found by its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundOffset {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its timestamp.
+    pub timestamp: Timestamp,
+    /// The leader epoch of its batch.
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+impl PartitionLog {
+    /// Whole record batches, from the one that holds `from` up to those that end before `upto`. Nothing is copied: the slice
+    /// names ranges of files. Empty if `from` is not below `upto`, or if the first batch has more than `max_bytes`.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`] for an offset before the log's start or behind its end. [`ReadError::Damaged`] takes the
+    /// log offline.
+    pub fn read(&self, spec: ReadSpec) -> Result<LogSlice, ReadError> {
+        let (start, end) = self.bounds()?;
+        if spec.from < start || spec.from > end {
+            return Err(ReadError::OutOfRange { start, end });
+        }
+        let spec = ReadSpec { upto: spec.upto.min(end), ..spec };
+        if spec.from >= spec.upto {
+            return Ok(LogSlice::empty());
+        }
+        let segments = self.published.segments.load();
+        let mut slice = LogSlice::empty();
+        let mut later = segments.from(spec.from).iter().peekable();
+        while let Some(segment) = later.next() {
+            let next_base = later.peek().map(|next| next.base_offset());
+            let wanted = ReadSpec {
+                max_bytes: spec.max_bytes.saturating_sub(slice.size()),
+                at_least_one_batch: spec.at_least_one_batch && slice.is_empty(),
+                ..spec
+            };
+            let (range, is_whole) =
+                range_in(segment, next_base, wanted).map_err(|error| self.failed(segment, error))?;
+            if let Some(range) = range {
+                slice.push(range);
+            }
+            if !is_whole || next_base.is_none_or(|next| next >= spec.upto) {
+                break;
+            }
+        }
+        Ok(slice)
+    }
+
+    /// The first record below `upto` whose timestamp is at or after this one; looks into compressed batches.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn offset_for_timestamp(&self, at_or_after: Timestamp, upto: Offset) -> Result<Option<FoundOffset>, ReadError> {
+        let (start, end) = self.bounds()?;
+        let upto = upto.min(end);
+        for segment in self.published.segments.load().from(start) {
+            let found = segment.first_at_or_after(at_or_after, start, upto);
+            if let Some(found) = found.map_err(|error| self.failed(segment, error))? {
+                return Ok(Some(found.into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record below `upto` with the largest timestamp; the first of several. `None` if no record has a timestamp.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn max_timestamp(&self, upto: Offset) -> Result<Option<FoundOffset>, ReadError> {
+        let (start, end) = self.bounds()?;
+        let upto = upto.min(end);
+        let segments = self.published.segments.load();
+        let mut latest: Option<(Timestamp, Offset, &Arc<Segment>)> = None;
+        for segment in segments.from(start).iter().take_while(|segment| segment.base_offset() < upto) {
+            let max = segment.max_timestamp_below(upto).map_err(|error| self.failed(segment, error))?;
+            if let Some((timestamp, last_offset)) = max.filter(|(_, last_offset)| *last_offset >= start)
+                && latest.is_none_or(|(largest, ..)| timestamp > largest)
+            {
+                latest = Some((timestamp, last_offset, segment));
+            }
+        }
+        let Some((_, last_offset, segment)) = latest else { return Ok(None) };
+        let found = segment.record_with_max_timestamp(last_offset).map_err(|error| self.failed(segment, error))?;
+        Ok(found.map(FoundOffset::from))
+    }
+
+    /// The log's start and end, unless it is offline. The end is loaded first: everything below it is then found.
+    fn bounds(&self) -> Result<(Offset, Offset), ReadError> {
+        if self.is_offline() {
+            return Err(ReadError::Offline);
+        }
+        let end = self.log_end_offset();
+        Ok((self.log_start_offset(), end))
+    }
+
+    /// A batch that is not where it should be, or cannot be read, is damage: whatever else this log holds is in doubt.
+    fn failed(&self, segment: &Segment, error: LookupError) -> ReadError {
+        let refused: Option<&io::Error> = match &error {
+            LookupError::Io(error) | LookupError::Walk(WalkError::Io { error, .. }) => Some(error),
+            LookupError::Walk(WalkError::Damaged { .. }) => None,
+        };
+        if self.is_offline() {
+            // Its directory was set aside meanwhile.
+            return ReadError::Offline;
+        }
+        match (refused.is_some_and(is_refusal), error) {
+            (true, LookupError::Io(error) | LookupError::Walk(WalkError::Io { error, .. })) => ReadError::Io(error),
+            (_, error) => {
+                let (file, problem) = (segment.path(), error.to_string());
+                self.take_offline("reading", &format_args!("{}: {problem}", file.display()));
+                ReadError::Damaged { file, problem }
+            }
+        }
+    }
+}
+
+impl From<TimedOffset> for FoundOffset {
+    fn from(found: TimedOffset) -> Self {
+        Self { offset: found.offset, timestamp: found.timestamp, leader_epoch: found.leader_epoch }
+    }
+}
+
+/// The range of one segment that is wanted, and whether it goes to the segment's end.
+fn range_in(
+    segment: &Arc<Segment>,
+    next_base: Option<Offset>,
+    spec: ReadSpec,
+) -> Result<(Option<FileRange>, bool), LookupError> {
+    let start = segment.position_of(spec.from)?;
+    let is_sealed_below_upto = next_base.is_some_and(|next| next <= spec.upto);
+    let end = if is_sealed_below_upto { segment.size() } else { segment.position_of(spec.upto)? };
+    let limit = start.saturating_add(spec.max_bytes);
+    let mut upto = if limit >= end { end } else { segment.batch_end_at_or_before(limit, start)?.min(end) };
+    if upto <= start && end > start && spec.at_least_one_batch {
+        upto = segment.batch_at(start)?.map_or(start, |first| first.end()).min(end);
+    }
+    let range = match upto.checked_sub(start) {
+        None | Some(0) => None,
+        Some(length) => Some(FileRange { file: Arc::clone(segment.file()?), position: u64::from(start), length }),
+    };
+    Ok((range, upto == end && is_sealed_below_upto))
+}

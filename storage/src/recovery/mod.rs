@@ -1,0 +1,423 @@
+//! From a directory to an open log.
+//!
+//! After a clean stop the checkpoint says all there is to know and nothing is scanned. Otherwise what lies past the recovery
+//! point is judged batch by batch; the first that is wrong ends the log and what follows it is cut off, because nothing past
+//! it can have been acknowledged. Below the recovery point nothing is ever cut: what is wrong there is damage, and the log
+//! stays closed. A crash in here changes nothing that the next start does not decide in the same way.
+
+mod scan;
+mod window;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{Offset, Timestamp};
+
+use self::scan::{Scan, replay_producer};
+use self::window::Window;
+use crate::append::Writer;
+use crate::disk::{EntryKind, read_file};
+use crate::epochs::Epochs;
+use crate::error::StorageError;
+use crate::format::leader_epoch_checkpoint_v0;
+use crate::format::partition_checkpoint_v1::{self, PartitionCheckpoint};
+use crate::partition_log::Opened;
+use crate::producers::ProducerTable;
+use crate::segment::{
+    LOG_SUFFIX, LogDirectory, LookupError, OFFSET_INDEX_SUFFIX, Segment, StoredCounts, TIME_INDEX_SUFFIX, Walk,
+    WalkError,
+};
+use crate::segments::Segments;
+use crate::sync::{PRODUCERS_SUFFIX, Syncer};
+
+/// A snapshot of this many bytes would hold more producers than the bound of any table allows.
+const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
+
+/// How a log is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenSpec {
+    /// Whether the log was closed by a clean stop.
+    pub(crate) was_clean: bool,
+    /// Whether compaction may have removed records, so that offsets are missing below the recovery point.
+    pub(crate) is_compacted: bool,
+    /// `index.interval.bytes`, for indexes that are rebuilt.
+    pub(crate) index_interval_bytes: u64,
+    /// The most producers that the log remembers.
+    pub(crate) producers_max: usize,
+    /// The time of the start.
+    pub(crate) now: Timestamp,
+}
+
+/// What lies in the directory of a log. Files with other names are not ours and left alone.
+#[derive(Debug, Default)]
+struct Listing {
+    segments: Vec<Offset>,
+    snapshots: Vec<Offset>,
+    has_checkpoint: bool,
+    has_epochs: bool,
+}
+
+/// Opens the log in `directory`.
+pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Opened, StorageError> {
+    let listing = list(directory)?;
+    let checkpoint = if listing.has_checkpoint { read_checkpoint(directory)? } else { PartitionCheckpoint::default() };
+    let sizes = segment_sizes(directory, &listing)?;
+    check_recovery_point(directory, &checkpoint, &sizes)?;
+    let first = sizes.first().map(|(base, _)| *base);
+    let (trusted, rest) = split_at_recovery_point(directory, &checkpoint, &sizes);
+    if !spec.was_clean {
+        check_trusted(&trusted, spec.is_compacted)?;
+    }
+    let point = checkpoint.recovery_point.max(first.filter(|_| !listing.has_checkpoint).unwrap_or(Offset::ZERO));
+    let mut scan = Scan {
+        next_offset: point,
+        epochs: load_epochs(directory, &listing, &trusted, point)?,
+        producers: load_producers(directory, &listing, &checkpoint, &trusted, spec)?,
+        now: spec.now,
+        index_interval_bytes: spec.index_interval_bytes,
+    };
+    let stored_epochs = Arc::new(scan.epochs.clone());
+    let mut segments = trusted;
+    let scanned = scan_rest(directory, &mut scan, &checkpoint, &mut segments, &rest)?;
+    let snapshots: Vec<_> = listing.snapshots.iter().copied().filter(|at| *at <= checkpoint.recovery_point).collect();
+    remove_snapshots_past(directory, &listing, checkpoint.recovery_point);
+    let writer = Writer::reopened(scan.next_offset, scan.producers, scanned);
+    Ok(Opened {
+        log_start: checkpoint.log_start_offset.max(first.unwrap_or(Offset::ZERO)),
+        segments: Segments::new(segments),
+        epochs: scan.epochs,
+        writer,
+        syncer: Syncer::new(checkpoint, stored_epochs, snapshots),
+        synced: point,
+    })
+}
+
+fn list(directory: &LogDirectory) -> Result<Listing, StorageError> {
+    let entries = directory.disk.read_directory(&directory.path);
+    let entries = entries.map_err(|error| StorageError::io(&directory.path, error))?;
+    let mut listing = Listing::default();
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
+        match entry.name.as_str() {
+            partition_checkpoint_v1::FILE_NAME => listing.has_checkpoint = true,
+            leader_epoch_checkpoint_v0::FILE_NAME => listing.has_epochs = true,
+            name => match parse_segment_file(name) {
+                Some((offset, LOG_SUFFIX)) => listing.segments.push(offset),
+                Some((offset, PRODUCERS_SUFFIX)) => listing.snapshots.push(offset),
+                _ => {}
+            },
+        }
+    }
+    listing.segments.sort_unstable();
+    listing.snapshots.sort_unstable();
+    Ok(listing)
+}
+
+/// The offset and the suffix of a name such as `00000000000000000042.log`.
+fn parse_segment_file(name: &str) -> Option<(Offset, &str)> {
+    let (digits, suffix) = name.split_once('.')?;
+    let is_offset = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    Some((Offset::new(digits.parse().ok().filter(|_| is_offset)?)?, suffix))
+}
+
+fn read_checkpoint(directory: &LogDirectory) -> Result<PartitionCheckpoint, StorageError> {
+    let path = directory.path.join(partition_checkpoint_v1::FILE_NAME);
+    let bytes = read_file(directory.disk.as_ref(), &path, partition_checkpoint_v1::SIZE_MAX)
+        .map_err(|error| StorageError::io(&path, error))?;
+    PartitionCheckpoint::decode(&bytes).map_err(|error| StorageError::Damaged {
+        file: path,
+        position: 0,
+        problem: error.to_string(),
+    })
+}
+
+fn segment_sizes(directory: &LogDirectory, listing: &Listing) -> Result<Vec<(Offset, u32)>, StorageError> {
+    let size_of = |base: &Offset| {
+        let path = directory.segment_file(*base, LOG_SUFFIX);
+        let size = directory.disk.file_size(&path).map_err(|error| StorageError::io(&path, error))?;
+        let too_large = |_| damaged(path.clone(), size, "the segment is larger than a segment can be");
+        Ok((*base, u32::try_from(size).map_err(too_large)?))
+    };
+    listing.segments.iter().map(size_of).collect()
+}
+
+/// The recovery point must lie in a segment that is there.
+fn check_recovery_point(
+    directory: &LogDirectory,
+    checkpoint: &PartitionCheckpoint,
+    sizes: &[(Offset, u32)],
+) -> Result<(), StorageError> {
+    if checkpoint.recovery_point == Offset::ZERO {
+        return Ok(());
+    }
+    let base = checkpoint.segment_base_offset;
+    let size = sizes.iter().find(|(segment, _)| *segment == base).map_or(0, |(_, size)| *size);
+    if size >= checkpoint.segment_position && (size > 0 || sizes.iter().any(|(segment, _)| *segment == base)) {
+        return Ok(());
+    }
+    let problem = format!(
+        "the segment should have {} bytes up to offset {}, which were durable",
+        checkpoint.segment_position, checkpoint.recovery_point
+    );
+    Err(damaged(directory.segment_file(base, LOG_SUFFIX), u64::from(size), problem))
+}
+
+/// The segments below the recovery point, the last one as long as it is trusted; and those to be scanned, of which the first
+/// may be that same one.
+fn split_at_recovery_point(
+    directory: &Arc<LogDirectory>,
+    checkpoint: &PartitionCheckpoint,
+    sizes: &[(Offset, u32)],
+) -> (Vec<Arc<Segment>>, Vec<(Offset, u32)>) {
+    let found = |base, size, counts| Arc::new(Segment::found(Arc::clone(directory), base, size, counts));
+    let (mut trusted, mut rest) = (Vec::new(), Vec::new());
+    let has_point = checkpoint.recovery_point > Offset::ZERO;
+    for (base, size) in sizes.iter().copied() {
+        if has_point && base < checkpoint.segment_base_offset {
+            trusted.push(found(base, size, None));
+        } else if has_point && base == checkpoint.segment_base_offset {
+            let counts =
+                StoredCounts { offsets: checkpoint.offset_index_entries, times: checkpoint.time_index_entries };
+            trusted.push(found(base, checkpoint.segment_position, Some(counts)));
+            if size > checkpoint.segment_position {
+                rest.push((base, size));
+            }
+        } else {
+            rest.push((base, size));
+        }
+    }
+    (trusted, rest)
+}
+
+/// Each segment below the recovery point must end where the next begins.
+fn check_trusted(trusted: &[Arc<Segment>], is_compacted: bool) -> Result<(), StorageError> {
+    for pair in trusted.windows(2) {
+        let [segment, next] = pair else { continue };
+        let end = segment.end_offset().map_err(|error| not_readable(segment, error))?;
+        let fits = if is_compacted { end <= next.base_offset() } else { end == next.base_offset() };
+        if !fits {
+            let problem =
+                format!("its last batch ends before offset {end}, the next segment begins at {}", next.base_offset());
+            return Err(damaged(segment.path(), u64::from(segment.size()), problem));
+        }
+    }
+    Ok(())
+}
+
+fn load_epochs(
+    directory: &LogDirectory,
+    listing: &Listing,
+    trusted: &[Arc<Segment>],
+    upto: Offset,
+) -> Result<Epochs, StorageError> {
+    if !listing.has_epochs {
+        return Ok(Epochs::default());
+    }
+    let path = directory.path.join(leader_epoch_checkpoint_v0::FILE_NAME);
+    let bytes = read_file(directory.disk.as_ref(), &path, leader_epoch_checkpoint_v0::SIZE_MAX)
+        .map_err(|error| StorageError::io(&path, error))?;
+    let mut epochs = Epochs::default();
+    if let Some(starts) = leader_epoch_checkpoint_v0::decode(&bytes) {
+        epochs = Epochs::from_sorted(starts);
+    } else {
+        tracing::warn!(file = %path.display(), "the leader epochs are damaged; reading them from the batches");
+        walk_all(trusted, |batch| {
+            if let Some(epoch) = model::LeaderEpoch::new(batch.header.partition_leader_epoch) {
+                epochs.begin(epoch, batch.base_offset);
+            }
+        })?;
+    }
+    epochs.truncate(upto);
+    Ok(epochs)
+}
+
+fn walk_all(segments: &[Arc<Segment>], mut act: impl FnMut(&crate::segment::BatchAt)) -> Result<(), StorageError> {
+    for segment in segments {
+        let mut walk = || {
+            let file = segment.file()?;
+            let mut walk = Walk::new(file.as_ref(), 0, segment.size(), segment.base_offset());
+            while let Some(batch) = walk.next_batch()? {
+                act(&batch);
+            }
+            Ok(())
+        };
+        walk().map_err(|error| not_readable(segment, error))?;
+    }
+    Ok(())
+}
+
+/// The producers at the recovery point: from the snapshot there, or from an older one and the batches behind it.
+fn load_producers(
+    directory: &LogDirectory,
+    listing: &Listing,
+    checkpoint: &PartitionCheckpoint,
+    trusted: &[Arc<Segment>],
+    spec: OpenSpec,
+) -> Result<ProducerTable, StorageError> {
+    let point = checkpoint.recovery_point;
+    let empty = ProducerTable::new(spec.producers_max);
+    if !checkpoint.has_producers {
+        return Ok(empty);
+    }
+    let older = listing.snapshots.iter().rev().copied().filter(|at| *at <= point);
+    for at in older {
+        let path = directory.segment_file(at, PRODUCERS_SUFFIX);
+        let read = read_file(directory.disk.as_ref(), &path, SNAPSHOT_BYTES_MAX).map_err(|error| error.to_string());
+        let decode = |bytes: Vec<u8>| {
+            ProducerTable::decode_snapshot(&bytes, spec.producers_max).map_err(|error| error.to_string())
+        };
+        match read.and_then(decode) {
+            Ok((table, end)) if end == at => return replay_producers(table, at, trusted, spec),
+            Ok((_, end)) => tracing::warn!(file = %path.display(), %end, "a snapshot of producers has the wrong name"),
+            Err(error) => tracing::warn!(file = %path.display(), error, "a snapshot of producers cannot be used"),
+        }
+    }
+    tracing::warn!(log = %directory.path.display(), "no snapshot of producers can be used; reading the whole log for them");
+    replay_producers(empty, Offset::ZERO, trusted, spec)
+}
+
+fn replay_producers(
+    mut table: ProducerTable,
+    from: Offset,
+    trusted: &[Arc<Segment>],
+    spec: OpenSpec,
+) -> Result<ProducerTable, StorageError> {
+    for (place, segment) in trusted.iter().enumerate() {
+        if trusted.get(place + 1).is_some_and(|next| next.base_offset() <= from) {
+            continue;
+        }
+        let mut replay = || {
+            let position = segment.position_of(from)?;
+            let file = segment.file()?;
+            let mut window = Window::new(file.as_ref(), segment.size());
+            let mut walk = Walk::new(file.as_ref(), position, segment.size(), segment.base_offset());
+            while let Some(batch) = walk.next_batch()? {
+                replay_producer(&mut table, &mut window, &batch, spec.now)?;
+            }
+            Ok(())
+        };
+        replay().map_err(|error| not_readable(segment, error))?;
+    }
+    Ok(table)
+}
+
+/// Scans what lies past the recovery point, cuts what is wrong, and returns the segments that have bytes not known to be
+/// durable.
+fn scan_rest(
+    directory: &Arc<LogDirectory>,
+    scan: &mut Scan,
+    checkpoint: &PartitionCheckpoint,
+    segments: &mut Vec<Arc<Segment>>,
+    rest: &[(Offset, u32)],
+) -> Result<Vec<Arc<Segment>>, StorageError> {
+    let mut scanned = Vec::new();
+    for (place, (base, size)) in rest.iter().copied().enumerate() {
+        if base > scan.next_offset || (base < scan.next_offset && !is_open_at_point(segments, base)) {
+            cut(
+                directory,
+                None,
+                rest.get(place..).unwrap_or_default(),
+                &format!("offset {} is next", scan.next_offset),
+            )?;
+            break;
+        }
+        if !is_open_at_point(segments, base) {
+            let counts = Some(StoredCounts::default());
+            segments.push(Arc::new(Segment::found(Arc::clone(directory), base, 0, counts)));
+        }
+        let Some(segment) = segments.last().cloned() else { continue };
+        let flaw = scan_segment(scan, &segment, size)?;
+        segment.mark_name_doubtful();
+        scanned.push(Arc::clone(&segment));
+        if let Some(flaw) = flaw {
+            let later = rest.get(place + 1..).unwrap_or_default();
+            cut(directory, Some((&segment, size)), later, &flaw)?;
+            break;
+        }
+    }
+    if scan.next_offset > checkpoint.recovery_point && !scanned.is_empty() {
+        tracing::info!(
+            log = %directory.path.display(),
+            from = %checkpoint.recovery_point,
+            upto = %scan.next_offset,
+            "read what a crash left behind"
+        );
+    }
+    Ok(scanned)
+}
+
+fn is_open_at_point(segments: &[Arc<Segment>], base: Offset) -> bool {
+    segments.last().is_some_and(|last| last.base_offset() == base)
+}
+
+fn scan_segment(scan: &mut Scan, segment: &Arc<Segment>, size: u32) -> Result<Option<String>, StorageError> {
+    let io_failed = |error| StorageError::io(segment.path(), error);
+    let file = segment.file().map_err(io_failed)?;
+    let mut indexes = segment.take_indexes().map_err(io_failed)?;
+    let from = segment.size();
+    let result = scan.segment(file.as_ref(), segment.base_offset(), (from, size), &mut indexes);
+    let result = result.map_err(io_failed)?;
+    segment.set_indexes(indexes);
+    segment.publish_size(result.end);
+    Ok(result.flaw.map(|flaw| flaw.to_string()))
+}
+
+/// Cuts off what follows the last right batch: the rest of its segment, and every later segment.
+fn cut(
+    directory: &LogDirectory,
+    torn: Option<(&Arc<Segment>, u32)>,
+    later: &[(Offset, u32)],
+    problem: &str,
+) -> Result<(), StorageError> {
+    let disk = directory.disk.as_ref();
+    for (base, size) in later {
+        let path = directory.segment_file(*base, LOG_SUFFIX);
+        tracing::warn!(file = %path.display(), bytes = size, problem, "removing a segment that was never durable");
+        for suffix in [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX] {
+            remove_if_there(directory, *base, suffix)?;
+        }
+    }
+    if let Some((segment, size)) = torn {
+        let (path, end) = (segment.path(), segment.size());
+        tracing::warn!(file = %path.display(), position = end, bytes = size - end, problem, "cutting off a torn tail");
+        let cut = || {
+            let file = segment.file()?;
+            file.set_size(u64::from(end))?;
+            file.sync_all()
+        };
+        cut().map_err(|error| StorageError::io(&path, error))?;
+    }
+    disk.sync_directory(&directory.path).map_err(|error| StorageError::io(&directory.path, error))
+}
+
+fn remove_if_there(directory: &LogDirectory, base: Offset, suffix: &str) -> Result<(), StorageError> {
+    let path = directory.segment_file(base, suffix);
+    match directory.disk.remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StorageError::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Snapshots past the recovery point were made for a checkpoint that a crash prevented.
+fn remove_snapshots_past(directory: &LogDirectory, listing: &Listing, point: Offset) {
+    for at in listing.snapshots.iter().filter(|at| **at > point) {
+        let path = directory.segment_file(*at, PRODUCERS_SUFFIX);
+        if let Err(error) = directory.disk.remove_file(&path) {
+            tracing::debug!(path = %path.display(), "an unfinished snapshot of producers stays: {error}");
+        }
+    }
+}
+
+fn damaged(file: PathBuf, position: u64, problem: impl Into<String>) -> StorageError {
+    StorageError::Damaged { file, position, problem: problem.into() }
+}
+
+fn not_readable(segment: &Segment, error: LookupError) -> StorageError {
+    match error {
+        LookupError::Io(error) | LookupError::Walk(WalkError::Io { error, .. }) => {
+            StorageError::io(segment.path(), error)
+        }
+        LookupError::Walk(WalkError::Damaged { position, flaw }) => {
+            damaged(segment.path(), u64::from(position), flaw.to_string())
+        }
+    }
+}

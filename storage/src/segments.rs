@@ -1,0 +1,49 @@
+//! The ordered segments of a log, as an immutable list that is replaced as a whole: readers keep the one they loaded.
+
+use std::sync::Arc;
+
+use model::Offset;
+
+use crate::segment::Segment;
+
+/// The segments of a log, in the order of their base offsets; the last one is appended to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Segments {
+    list: Vec<Arc<Segment>>,
+}
+
+impl Segments {
+    /// These segments; the caller vouches for their order.
+    #[must_use]
+    pub(crate) const fn new(list: Vec<Arc<Segment>>) -> Self {
+        Self { list }
+    }
+
+    /// The list with one more at the end.
+    #[must_use]
+    pub(crate) fn with(&self, segment: Arc<Segment>) -> Self {
+        let mut list = Vec::with_capacity(self.list.len() + 1);
+        list.extend_from_slice(&self.list);
+        list.push(segment);
+        Self { list }
+    }
+
+    /// The segments from the one that `offset` lies in; from the first one if it lies before all.
+    #[must_use]
+    pub(crate) fn from(&self, offset: Offset) -> &[Arc<Segment>] {
+        let later = self.list.partition_point(|segment| segment.base_offset() <= offset);
+        self.list.get(later.saturating_sub(1)..).unwrap_or_default()
+    }
+
+    /// The one that is appended to.
+    #[must_use]
+    pub(crate) fn active(&self) -> Option<&Arc<Segment>> {
+        self.list.last()
+    }
+
+    /// Bytes of all segments.
+    #[must_use]
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.list.iter().map(|segment| u64::from(segment.size())).sum()
+    }
+}

@@ -1,0 +1,327 @@
+//! Making a log durable: one sync for all that was appended before it, and now and then a checkpoint, so that a crash costs
+//! little.
+//!
+//! The synced offset moves only over bytes that are on stable storage together with the names of their files. A checkpoint
+//! makes durable what would otherwise be rebuilt (indexes, producers, epochs) and then says so in `partition.checkpoint`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::Offset;
+
+use crate::append::{Unsynced, Writer};
+use crate::checkpoint::{ReplaceError, replace_file, write_new};
+use crate::disk::is_refusal;
+use crate::epochs::Epochs;
+use crate::error::SyncError;
+use crate::format::leader_epoch_checkpoint_v0;
+use crate::format::partition_checkpoint_v1::{self, PartitionCheckpoint};
+use crate::partition_log::PartitionLog;
+use crate::segment::{Mark, Segment, StoredCounts};
+
+/// A log that was appended so many bytes gets a checkpoint with its next sync: after a crash no more than these, and what
+/// one sync covers, are read again. At this distance a checkpoint's few syncs cost a percent of what the bytes did.
+pub(crate) const CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// The suffix of a snapshot of producers; its name is the offset that it was taken at.
+pub(crate) const PRODUCERS_SUFFIX: &str = "producers";
+/// Snapshots that are kept: the newest, and one to fall back to.
+const SNAPSHOTS_KEPT: usize = 2;
+
+/// When a sync writes a checkpoint as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checkpointing {
+    /// When much was appended since the last one, or a segment began.
+    WhenDue,
+    /// When at least so many bytes were.
+    AfterBytes(u64),
+}
+
+/// What only the thread that syncs knows.
+#[derive(Debug)]
+pub(crate) struct Syncer {
+    /// What `partition.checkpoint` says.
+    checkpoint: PartitionCheckpoint,
+    /// What `leader-epoch-checkpoint` says.
+    stored_epochs: Arc<Epochs>,
+    /// Segments whose indexes are not all in their files, oldest first.
+    unstored: Vec<Arc<Segment>>,
+    /// The offsets of the snapshots on disk, oldest first.
+    snapshots: Vec<Offset>,
+}
+
+/// What a sync is about, taken together with the writer's lock.
+#[derive(Debug)]
+struct Plan {
+    unsynced: Unsynced,
+    /// The segment that the log's end lies in, and how many bytes it has there.
+    active: Option<(Arc<Segment>, u32)>,
+    checkpoint: Option<Planned>,
+}
+
+/// A checkpoint in the making: what the writer's lock was needed for.
+#[derive(Debug)]
+struct Planned {
+    checkpoint: PartitionCheckpoint,
+    producers: Option<Vec<u8>>,
+    epochs: Arc<Epochs>,
+}
+
+impl Syncer {
+    pub(crate) const fn new(
+        checkpoint: PartitionCheckpoint,
+        stored_epochs: Arc<Epochs>,
+        snapshots: Vec<Offset>,
+    ) -> Self {
+        Self { checkpoint, stored_epochs, unstored: Vec::new(), snapshots }
+    }
+
+    fn note_unstored(&mut self, segments: &[Arc<Segment>]) {
+        for segment in segments {
+            if !self.unstored.last().is_some_and(|last| Arc::ptr_eq(last, segment)) {
+                self.unstored.push(Arc::clone(segment));
+            }
+        }
+    }
+}
+
+impl PartitionLog {
+    /// Puts everything that was appended before the call on stable storage, and returns the synced offset. One at a time;
+    /// appending goes on meanwhile.
+    ///
+    /// # Errors
+    /// [`SyncError::Io`] takes the log offline: nothing is tried again, because a second sync may succeed without the data.
+    pub fn sync(&self) -> Result<Offset, SyncError> {
+        self.sync_with(Checkpointing::WhenDue)
+    }
+
+    /// As [`Self::sync`], and leaves behind what makes the next start cheap, if at least `bytes_min` bytes were appended
+    /// since that was done last.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn checkpoint(&self, bytes_min: u64) -> Result<Offset, SyncError> {
+        self.sync_with(Checkpointing::AfterBytes(bytes_min))
+    }
+
+    /// Moves the log's start: records below it are not read any more. Durable when it returns; may only rise.
+    ///
+    /// # Errors
+    /// [`SyncError`]; then the start is where it was, except that a log that went offline may have moved it on disk.
+    pub fn advance_log_start(&self, start: Offset) -> Result<(), SyncError> {
+        let (before, end) = (self.log_start_offset(), self.log_end_offset());
+        if start > end {
+            return Err(SyncError::OutOfRange { start: before, end });
+        }
+        if start > self.synced_offset() {
+            // After a crash the log must not end before it starts.
+            self.sync()?;
+        }
+        let mut syncer = self.syncer();
+        if self.is_offline() {
+            return Err(SyncError::Offline);
+        }
+        if start <= self.log_start_offset() {
+            return Ok(());
+        }
+        let checkpoint = PartitionCheckpoint { log_start_offset: start, ..syncer.checkpoint };
+        self.store_checkpoint(&mut syncer, checkpoint).map_err(|error| self.replace_failed(error))?;
+        self.published.log_start.store(start.get(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether enough was appended for the next sync to write a checkpoint. For those who sync rarely: without one, a crash
+    /// costs the next start a scan of all that was appended since the last.
+    #[must_use]
+    pub fn is_checkpoint_due(&self) -> bool {
+        self.published.is_checkpoint_due.load(Ordering::Acquire)
+    }
+
+    /// Makes all that was appended durable and refuses what comes later.
+    ///
+    /// # Errors
+    /// [`SyncError`]: the log cannot be marked as left cleanly.
+    pub(crate) fn close(&self) -> Result<(), SyncError> {
+        loop {
+            let end = self.sync_with(Checkpointing::AfterBytes(0))?;
+            if self.syncer().checkpoint.recovery_point != end {
+                return Err(SyncError::NoSpace(io::Error::from(io::ErrorKind::StorageFull)));
+            }
+            let writer = self.writer();
+            if writer.next_offset() == end {
+                // Appends look at this with the writer's lock.
+                self.published.offline.store(true, Ordering::Release);
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn sync_with(&self, checkpointing: Checkpointing) -> Result<Offset, SyncError> {
+        let mut syncer = self.syncer();
+        if self.is_offline() {
+            return Err(SyncError::Offline);
+        }
+        let plan = self.plan(&syncer, checkpointing).map_err(|error| self.io_failed("a sync", error))?;
+        let end = plan.unsynced.end;
+        if end > self.synced_offset() {
+            self.sync_segments(&plan.unsynced.segments).map_err(|error| self.io_failed("a sync", error))?;
+            self.publish_synced(&plan);
+        }
+        syncer.note_unstored(&plan.unsynced.segments);
+        if let Some(planned) = plan.checkpoint {
+            match self.write_checkpoint(&mut syncer, planned) {
+                Ok(()) => {}
+                Err(ReplaceError::Refused(error)) => {
+                    let partition = self.topic_partition();
+                    tracing::warn!(%partition, "no room for a checkpoint, the next start will take longer: {error}");
+                }
+                Err(error) => return Err(self.replace_failed(error)),
+            }
+        }
+        Ok(end)
+    }
+
+    /// Takes along what there is to sync, and what a checkpoint of this moment has to say.
+    fn plan(&self, syncer: &Syncer, checkpointing: Checkpointing) -> io::Result<Plan> {
+        let mut writer = self.writer();
+        let unsynced = writer.take_unsynced();
+        self.published.unsynced_since.store(-1, Ordering::Release);
+        // With the writer's lock, so the sizes fit the end.
+        let active = self.published.segments.load().active().map(|active| (Arc::clone(active), active.size()));
+        let bytes = writer.bytes_since_checkpoint();
+        let is_due = match checkpointing {
+            Checkpointing::WhenDue => self.published.is_checkpoint_due.load(Ordering::Acquire),
+            Checkpointing::AfterBytes(bytes_min) => {
+                bytes >= bytes_min && unsynced.end != syncer.checkpoint.recovery_point
+            }
+        };
+        let checkpoint = match &active {
+            Some((segment, position)) if is_due => {
+                Some(self.plan_checkpoint(&mut writer, syncer, segment, *position)?)
+            }
+            _ => None,
+        };
+        Ok(Plan { unsynced, active, checkpoint })
+    }
+
+    fn plan_checkpoint(
+        &self,
+        writer: &mut Writer,
+        syncer: &Syncer,
+        segment: &Segment,
+        segment_position: u32,
+    ) -> io::Result<Planned> {
+        let counts = segment.count_index_entries()?;
+        let (end, producers) = (writer.next_offset(), writer.producers());
+        let has_producers = !producers.is_empty() || producers.first_unstable_offset().is_some();
+        let planned = Planned {
+            checkpoint: PartitionCheckpoint {
+                log_start_offset: syncer.checkpoint.log_start_offset,
+                recovery_point: end,
+                segment_base_offset: segment.base_offset(),
+                segment_position,
+                offset_index_entries: counts.offsets,
+                time_index_entries: counts.times,
+                has_producers,
+            },
+            producers: has_producers.then(|| producers.encode_snapshot(end)),
+            epochs: self.published.epochs.load_full(),
+        };
+        writer.begin_checkpoint();
+        self.published.is_checkpoint_due.store(false, Ordering::Release);
+        Ok(planned)
+    }
+
+    /// Oldest first: what is durable then has no hole.
+    fn sync_segments(&self, segments: &[Arc<Segment>]) -> io::Result<()> {
+        for segment in segments {
+            let file = segment.file()?;
+            if segment.name_is_durable() {
+                file.sync_data()?;
+            } else {
+                file.sync_all()?;
+                self.directory.disk.sync_directory(&self.directory.path)?;
+                segment.mark_name_durable();
+            }
+        }
+        Ok(())
+    }
+
+    fn publish_synced(&self, plan: &Plan) {
+        let end = plan.unsynced.end;
+        if let Some((segment, position)) = &plan.active
+            && let Some(relative_offset) = segment.relative(end)
+        {
+            segment.state().recent.push_synced_end(Mark { relative_offset, position: *position });
+        }
+        self.published.synced.store(end.get(), Ordering::Release);
+        self.notify();
+    }
+
+    /// Everything that the checkpoint promises first, the checkpoint last.
+    fn write_checkpoint(&self, syncer: &mut Syncer, planned: Planned) -> Result<(), ReplaceError> {
+        let (disk, directory) = (self.directory.disk.as_ref(), &self.directory);
+        for segment in &syncer.unstored {
+            let counts = if segment.base_offset() == planned.checkpoint.segment_base_offset {
+                StoredCounts {
+                    offsets: planned.checkpoint.offset_index_entries,
+                    times: planned.checkpoint.time_index_entries,
+                }
+            } else {
+                segment.count_index_entries().map_err(refused_or_failed)?
+            };
+            segment.store_indexes(counts).map_err(refused_or_failed)?;
+        }
+        let end = planned.checkpoint.recovery_point;
+        if let Some(producers) = &planned.producers {
+            write_new(disk, &directory.segment_file(end, PRODUCERS_SUFFIX), producers)?;
+            syncer.snapshots.retain(|snapshot| *snapshot != end);
+            syncer.snapshots.push(end);
+        }
+        if *syncer.stored_epochs != *planned.epochs {
+            let text = leader_epoch_checkpoint_v0::encode(planned.epochs.entries());
+            replace_file(disk, &directory.path, leader_epoch_checkpoint_v0::FILE_NAME, text.as_bytes())?;
+            syncer.stored_epochs = planned.epochs;
+        }
+        disk.sync_directory(&directory.path).map_err(ReplaceError::Failed)?;
+        self.store_checkpoint(syncer, planned.checkpoint)?;
+        syncer.unstored.retain(|segment| segment.base_offset() == planned.checkpoint.segment_base_offset);
+        self.remove_old_snapshots(syncer);
+        Ok(())
+    }
+
+    fn store_checkpoint(&self, syncer: &mut Syncer, checkpoint: PartitionCheckpoint) -> Result<(), ReplaceError> {
+        let (disk, path) = (self.directory.disk.as_ref(), &self.directory.path);
+        let text = checkpoint.encode();
+        replace_file(disk, path, partition_checkpoint_v1::FILE_NAME, text.as_bytes())?;
+        syncer.checkpoint = checkpoint;
+        Ok(())
+    }
+
+    /// A snapshot that cannot be removed is in nobody's way.
+    fn remove_old_snapshots(&self, syncer: &mut Syncer) {
+        while syncer.snapshots.len() > SNAPSHOTS_KEPT {
+            let path = self.directory.segment_file(syncer.snapshots.remove(0), PRODUCERS_SUFFIX);
+            if let Err(error) = self.directory.disk.remove_file(&path) {
+                tracing::debug!(path = %path.display(), "an old snapshot of producers stays: {error}");
+            }
+        }
+    }
+
+    fn io_failed(&self, during: &str, error: io::Error) -> SyncError {
+        self.take_offline(during, &error);
+        SyncError::Io(error)
+    }
+
+    fn replace_failed(&self, error: ReplaceError) -> SyncError {
+        match error {
+            ReplaceError::Refused(error) => SyncError::NoSpace(error),
+            ReplaceError::Failed(error) => self.io_failed("a checkpoint", error),
+        }
+    }
+}
+
+fn refused_or_failed(error: io::Error) -> ReplaceError {
+    if is_refusal(&error) { ReplaceError::Refused(error) } else { ReplaceError::Failed(error) }
+}
