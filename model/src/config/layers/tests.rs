@@ -183,3 +183,29 @@ fn unlimited_request_memory_is_limited() {
     assert_eq!(from_file("socket.request.max.bytes=1000000000").request_bytes_max(), 1_000_000_000);
     assert_eq!(from_file("queued.max.request.bytes=200000000").request_bytes_max(), 200_000_000);
 }
+
+/// A file that sets every key to its default makes the default configuration, but for where the values come from.
+#[test]
+fn defaults_can_be_written_out() {
+    let lines: Vec<_> = Key::all().filter_map(|key| Some(format!("{}={}", key.name(), key.default_text()?))).collect();
+    // The old name of node.id has a default that says nothing.
+    let mut config = from_file(&lines.join("\n").replace("broker.id=-1", "broker.id=1"));
+    config.broker_id = -1;
+    config.layers = Layers::default();
+    assert_eq!(config, BrokerConfig::default());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_setting_is_a_panic(index in 0..60_usize, value in "[-0-9a-zA-Z:/.,\\[\\] ]{0,20}|\\PC{0,20}") {
+        let keys: Vec<_> = Key::all().collect();
+        let key = keys[index % keys.len()];
+        let loaded = load("", &[], &[(key.name(), &value)]);
+        if let Ok((config, _)) = loaded {
+            // What is described can be set again, and is then the same.
+            let described = config.describe_broker();
+            let again = described.iter().find(|config| config.name == key.name()).and_then(|config| config.value.clone());
+            proptest::prop_assert_eq!(load("", &[], &[(key.name(), &again.unwrap_or_default())]).map(|(config, _)| config), Ok(config));
+        }
+    }
+}
