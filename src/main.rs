@@ -2,7 +2,15 @@
 //!
 //! Owns: the process: it parses the arguments and ends with an exit code. Does not know what any command does.
 
+mod api;
+mod background;
+mod broker;
 mod cli;
+mod clock;
+mod metadata;
+mod net;
+mod partitions;
+mod server;
 
 use std::process::ExitCode;
 

@@ -2,11 +2,16 @@
 //!
 //! Owns: what may stand on the command line. Does not know the configuration's keys: `model::config` does.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use model::config::{BrokerConfig, FileText, Warning};
+
 use super::error::CliError;
+use super::output;
+use crate::server::{self, Ready};
 
 /// The flags of `tidelog serve`. Each wins over the file and the environment.
 #[derive(Debug, Args)]
@@ -47,7 +52,67 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 /// Runs the broker until it is told to stop.
 ///
 /// # Errors
-/// [`CliError::Failed`] as long as this build has no broker.
+/// [`CliError::Usage`] for settings with which it must not start, [`CliError::Failed`] when it cannot start or did not stop
+/// cleanly.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), CliError> {
-    Err(CliError::Failed(format!("this build has only the command line, it cannot serve {args:?}")))
+    log_to_stderr();
+    let (config, warnings) = load_config(args)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    tracing::warn!(
+        "retention and compaction do not run yet: logs keep everything, whatever cleanup.policy and retention.* say"
+    );
+    server::run(config, tell_what_next).map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// The log for operators: standard error, a line an event; `TIDELOG_LOG` picks levels as `RUST_LOG` does elsewhere.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TIDELOG_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let with_colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(with_colours)
+        .with_target(false)
+        .init();
+}
+
+fn load_config(args: &ServeArgs) -> Result<(BrokerConfig, Vec<Warning>), CliError> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+    };
+    let text = args.config.as_ref().map(read).transpose()?;
+    let name = args.config.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let file = text.as_deref().map(|text| FileText { name: &name, text });
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let mut flags = args.settings.clone();
+    if let Some(dir) = &args.data {
+        flags.push(("log.dirs".to_owned(), dir.display().to_string()));
+    }
+    if let Some(address) = &args.listen {
+        flags.push(("listeners".to_owned(), format!("PLAINTEXT://{address}")));
+    }
+    let environment = environment.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let flags = flags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    BrokerConfig::from_layers(file, environment, flags).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+fn tell_what_next(ready: &Ready) {
+    let Some(address) = ready.addresses.first() else { return };
+    // `0.0.0.0` listens everywhere but is nowhere to connect to.
+    let reachable =
+        if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    let text = format!(
+        "Tidelog serves Kafka clients on {reachable}; its data is in {}. Try, in another terminal:\n  \
+           tidelog topic create greetings --bootstrap-server {reachable}\n  \
+           echo hello | tidelog produce greetings --bootstrap-server {reachable}\n  \
+           tidelog consume greetings --from beginning --bootstrap-server {reachable}",
+        ready.dir.display()
+    );
+    // Nobody reads standard output: the broker serves all the same.
+    drop(output::line(&text));
 }

@@ -29,6 +29,13 @@ impl Epochs {
         self.starts.last().map(|last| last.0)
     }
 
+    /// The epoch of the record at `offset`; `None` before the first epoch.
+    #[must_use]
+    pub(crate) fn at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        let later = self.starts.partition_point(|(_, start)| *start <= offset);
+        later.checked_sub(1).and_then(|place| self.starts.get(place)).map(|(epoch, _)| *epoch)
+    }
+
     /// Whether a record of `epoch` would begin a new one.
     #[must_use]
     pub(crate) fn is_new(&self, epoch: LeaderEpoch) -> bool {

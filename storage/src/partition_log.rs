@@ -185,6 +185,12 @@ impl PartitionLog {
         self.published.epochs.load().end_of(asked, self.log_end_offset())
     }
 
+    /// The leader epoch of the record at `offset`; `None` before the first epoch.
+    #[must_use]
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.published.epochs.load().at(offset)
+    }
+
     /// Notes that a leader with this epoch appends from the log's end on. Records repeat it, so it is as durable as they are.
     pub fn begin_epoch(&self, epoch: LeaderEpoch) {
         let writer = self.writer();

@@ -3,7 +3,7 @@
 //! The defaults of topic configs (`log.segment.bytes` and the like) follow from the topic table. Not here: Kafka's
 //! broker keys without meaning in Tidelog; [`super::foreign`] has their names.
 
-use super::Valid::{AtLeast, NotEmpty};
+use super::Valid::{AtLeast, Between, NotEmpty};
 use super::layers::Layers;
 use super::listener::Listener;
 use super::table::config_table;
@@ -28,6 +28,16 @@ config_table! {
         /// Where the broker stands; clients may fetch from a near one.
         broker_rack: Option<String> = "broker.rack", default None;
 
+        /// Milliseconds of silence inside a request after which its connection is closed. Not a key of Kafka's.
+        connection_frame_timeout_ms: i32 = "connection.frame.timeout.ms", default 30_000, valid AtLeast(1);
+
+        /// Answers that one connection may be owed; beyond it the connection is not read. Not a key of Kafka's.
+        connection_inflight_requests_max: i32 = "connection.inflight.requests.max", default 256, valid AtLeast(1);
+
+        /// Bytes of answers that one client may leave untaken; beyond it the connection is not read. Records do not count:
+        /// they wait in their files. Not a key of Kafka's.
+        connection_unsent_bytes_max: i32 = "connection.unsent.bytes.max", default 4_194_304, valid AtLeast(1);
+
         /// Milliseconds after which a connection on which nothing happens is closed; -1 is never.
         connections_max_idle_ms: i64 = "connections.max.idle.ms", default 600_000, valid AtLeast(-1);
 
@@ -42,6 +52,12 @@ config_table! {
 
         /// Bytes that one fetch returns at most, whatever the client asks for; one batch always goes.
         fetch_max_bytes: i32 = "fetch.max.bytes", default 57_671_680, valid AtLeast(1024);
+
+        /// Partitions that all fetch sessions together may name; a session beyond it is not made. Not a key of Kafka's.
+        fetch_session_partitions_max: i32 = "fetch.session.partitions.max", default 1_000_000, valid AtLeast(0);
+
+        /// Threads that sync logs. While one waits for the disk, the others sync other logs. Not a key of Kafka's.
+        flush_threads: i32 = "flush.threads", default 4, valid Between(1, 64);
 
         /// What the names of `listeners` stand for, as `NAME:PROTOCOL`. Only PLAINTEXT works as yet.
         listener_security_protocol_map: Vec<String> = "listener.security.protocol.map",
@@ -80,9 +96,8 @@ config_table! {
         metadata_log_max_record_bytes_between_snapshots: i64 =
             "metadata.log.max.record.bytes.between.snapshots", default 20_971_520, valid AtLeast(1);
 
-        /// Milliseconds after which a snapshot of changed metadata is written; 0 is never.
-        metadata_log_max_snapshot_interval_ms: i64 =
-            "metadata.log.max.snapshot.interval.ms", default 3_600_000, valid AtLeast(0);
+        /// Changes of metadata that may wait to be decided; beyond it their connections wait. Not a key of Kafka's.
+        metadata_queue_max: i32 = "metadata.queue.max", default 256, valid AtLeast(1);
 
         /// The number of the broker. In Kafka it must be given; one broker alone is 1.
         node_id: i32 = "node.id", default 1, valid AtLeast(0);
@@ -120,6 +135,13 @@ impl BrokerConfig {
     #[must_use]
     pub const fn topic_defaults(&self) -> &TopicConfig {
         &self.topic_defaults
+    }
+
+    /// The listeners that are opened: those that are not for controllers.
+    #[must_use]
+    pub fn served_listeners(&self) -> Vec<Listener> {
+        let served = |listener: &&Listener| !super::checks::is_for_controllers(self, listener);
+        self.listeners.iter().filter(served).cloned().collect()
     }
 
     /// Bytes of requests that may be held in memory at once (`queued.max.request.bytes`).

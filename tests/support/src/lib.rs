@@ -3,14 +3,12 @@
 //! that needs it. Knows nothing of the wire or of any client.
 #![forbid(unsafe_code)]
 
-mod broker;
 mod kafka;
 mod process;
 mod tidelog;
 mod tools;
 
-pub use broker::Broker;
-pub use kafka::{RealKafka, kafka_tool};
+pub use kafka::RealKafka;
 pub use process::{free_port, wait_until};
 pub use tidelog::Tidelog;
-pub use tools::{Part, install, system_command};
+pub use tools::{Part, install};

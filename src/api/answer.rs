@@ -1,0 +1,154 @@
+//! The shapes that a request and its answer take between the socket and a handler.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use protocol::frame::{Frame, HeaderError};
+use protocol::{ApiKey, EncodeError, Response, WireError};
+use storage::LogSlice;
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// The client's address.
+    pub(crate) remote: SocketAddr,
+    /// The address by which the client reached us.
+    pub(crate) local: SocketAddr,
+    /// The listener that it came by, as an index of those that are served.
+    pub(crate) listener: usize,
+}
+
+/// What a handler may know of a request besides its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestContext<'frame> {
+    /// The request's version, inside the API's range.
+    pub(crate) version: i16,
+    /// The connection it came by.
+    pub(crate) peer: Peer,
+    /// What the client calls itself.
+    pub(crate) client_id: Option<&'frame str>,
+}
+
+/// Why a connection is closed without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CloseReason {
+    /// The header cannot be read, or names an API that does not exist.
+    #[error("request header: {0}")]
+    Header(#[from] HeaderError),
+    /// The API or its version is not served here.
+    #[error("{} version {version} is not served", key.name())]
+    NotServed {
+        /// The API.
+        key: ApiKey,
+        /// The version asked for.
+        version: i16,
+    },
+    /// The body cannot be read.
+    #[error("{} version {version}: {error}", key.name())]
+    Body {
+        /// The API.
+        key: ApiKey,
+        /// The version asked for.
+        version: i16,
+        /// What is wrong with it.
+        error: WireError,
+    },
+    /// A produce request that wants no answer failed: closing is the only way to say so (as Kafka does).
+    #[error("a produce request with acks=0 failed")]
+    UnansweredProduceFailed,
+    /// An answer of ours does not fit its version: our mistake.
+    #[error("an answer could not be encoded: {0}")]
+    Encode(#[from] EncodeError),
+}
+
+/// An answer: its body, and the records that go where the body has spliced records fields, in that order.
+#[derive(Debug)]
+pub(crate) struct Answer<R> {
+    /// The body.
+    pub(crate) body: R,
+    /// The ranges behind the body's spliced records fields.
+    pub(crate) slices: Vec<LogSlice>,
+}
+
+impl<R> From<R> for Answer<R> {
+    fn from(body: R) -> Self {
+        Self { body, slices: Vec::new() }
+    }
+}
+
+/// What a handler gives back.
+pub(crate) enum Reply<R> {
+    /// The answer.
+    Now(Answer<R>),
+    /// The answer, when something has happened.
+    Later(Pin<Box<dyn Future<Output = Answer<R>>>>),
+    /// The answer, later, and nothing else of this connection is handled before: for requests that change what the next
+    /// one sees, such as a produce to a topic that is being created.
+    Exclusive(Pin<Box<dyn Future<Output = Answer<R>>>>),
+    /// No answer (acks=0).
+    Silent,
+    /// No answer, and the end of the connection.
+    Close(CloseReason),
+}
+
+impl<R> Reply<R> {
+    /// An answer without records.
+    pub(crate) fn now(body: R) -> Self {
+        Self::Now(body.into())
+    }
+
+    /// An answer without records, later.
+    pub(crate) fn later(body: impl Future<Output = R> + 'static) -> Self {
+        Self::Later(Box::pin(async move { body.await.into() }))
+    }
+}
+
+impl<R> Reply<R> {
+    /// An answer without records, later, before anything else of this connection is handled.
+    pub(crate) fn exclusive(body: impl Future<Output = R> + 'static) -> Self {
+        Self::Exclusive(Box::pin(async move { body.await.into() }))
+    }
+}
+
+/// An encoded answer: the size field, header and body, with the file ranges that belong between its bytes.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// All bytes that are not file ranges.
+    pub(crate) head: Vec<u8>,
+    /// Ranges and the positions in `head` before which they go, rising.
+    pub(crate) splices: Vec<(usize, LogSlice)>,
+}
+
+/// An answer on its way.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Outgoing, CloseReason>>>>;
+
+/// What became of a frame.
+pub(crate) enum Dispatched {
+    /// The answer.
+    Answer(Outgoing),
+    /// The answer, later.
+    Later(Pending),
+    /// The answer, later, before the connection's next request is handled.
+    Exclusive(Pending),
+    /// No answer.
+    Silent,
+    /// No answer, and the end of the connection.
+    Close(CloseReason),
+}
+
+/// Frames an answer: size, header, body, and its slices where the body has spliced records.
+///
+/// # Errors
+/// [`CloseReason::Encode`], our mistake: the answer cannot be sent.
+pub(super) fn outgoing<R: Response>(
+    correlation_id: i32,
+    version: i16,
+    answer: Answer<R>,
+) -> Result<Outgoing, CloseReason> {
+    let frame = Frame::response(correlation_id, version, &answer.body)?;
+    // An empty field has a splice of no bytes and no slice.
+    let positions = frame.splices().iter().filter(|splice| splice.size > 0).map(|splice| splice.position);
+    let splices = positions.zip(answer.slices).collect();
+    Ok(Outgoing { head: frame.into_head(), splices })
+}

@@ -1,0 +1,63 @@
+//! CreatePartitions (key 37), versions 0-3. v2 flexible; v3 throttling of admin requests.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::ErrorCode;
+use protocol::ApiKey;
+use protocol::messages::create_partitions::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
+};
+
+use super::{Api, Reply, RequestContext};
+use crate::broker::Broker;
+use crate::metadata::{MorePartitions, Refused};
+
+pub(super) struct CreatePartitions;
+
+impl Api for CreatePartitions {
+    const KEY: ApiKey = ApiKey::CreatePartitions;
+    const VERSIONS: RangeInclusive<i16> = 0..=3;
+    type Request<'frame> = CreatePartitionsRequest<'frame>;
+    type Response = CreatePartitionsResponse;
+
+    fn handle(
+        broker: &Arc<Broker>,
+        _context: &RequestContext<'_>,
+        request: CreatePartitionsRequest<'_>,
+    ) -> Reply<CreatePartitionsResponse> {
+        let mut times: HashMap<&str, u32> = HashMap::new();
+        for topic in &request.topics {
+            *times.entry(topic.name).or_default() += 1;
+        }
+        let is_double = |topic: &CreatePartitionsTopic<'_>| times.get(topic.name).is_some_and(|times| *times > 1);
+        let names: Vec<_> = request.topics.iter().map(|topic| (topic.name.to_owned(), is_double(topic))).collect();
+        let wishes = request.topics.iter().filter(|topic| !is_double(topic)).map(wish).collect();
+        let validate_only = request.validate_only;
+        let broker = Arc::clone(broker);
+        Reply::exclusive(async move {
+            let mut decided = broker.metadata.add_partitions(wishes, validate_only).await.into_iter();
+            let doubled = || Err(Refused::new(ErrorCode::InvalidRequest, "the topic is asked for twice"));
+            let answer = |(name, is_double)| {
+                let result = if is_double { doubled() } else { decided.next().unwrap_or_else(doubled) };
+                let (code, error_message) = match result {
+                    Ok(()) => (ErrorCode::None, None),
+                    Err(refused) => (refused.code, Some(refused.message)),
+                };
+                CreatePartitionsTopicResult { name, error_code: code.code(), error_message }
+            };
+            let results = names.into_iter().map(answer).collect();
+            CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() }
+        })
+    }
+}
+
+fn wish(topic: &CreatePartitionsTopic<'_>) -> MorePartitions {
+    let assignments = topic.assignments.as_ref();
+    MorePartitions {
+        name: topic.name.to_owned(),
+        count: topic.count,
+        assignments: assignments.map(|all| all.iter().map(|each| each.broker_ids.clone()).collect()),
+    }
+}

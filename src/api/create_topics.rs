@@ -1,0 +1,84 @@
+//! CreateTopics (key 19), versions 2-7. v4 defaults for counts (KIP-464); v5 flexible, the created topic's configs
+//! (KIP-525); v7 topic ids.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::TopicId;
+use protocol::ApiKey;
+use protocol::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+};
+
+use super::{Api, Reply, RequestContext};
+use crate::broker::Broker;
+use crate::metadata::{CreatedTopic, NewTopic, Refused};
+
+pub(super) struct CreateTopics;
+
+impl Api for CreateTopics {
+    const KEY: ApiKey = ApiKey::CreateTopics;
+    const VERSIONS: RangeInclusive<i16> = 2..=7;
+    type Request<'frame> = CreateTopicsRequest<'frame>;
+    type Response = CreateTopicsResponse;
+
+    fn handle(
+        broker: &Arc<Broker>,
+        _context: &RequestContext<'_>,
+        request: CreateTopicsRequest<'_>,
+    ) -> Reply<CreateTopicsResponse> {
+        let wishes: Vec<NewTopic> = request.topics.iter().map(wish).collect();
+        let validate_only = request.validate_only;
+        let broker = Arc::clone(broker);
+        Reply::exclusive(async move {
+            let names: Vec<String> = wishes.iter().map(|wish| wish.name.clone()).collect();
+            let results = broker.metadata.create_topics(wishes, validate_only).await;
+            let answer = |(name, result)| match result {
+                Ok(created) => described(&broker, &created, validate_only),
+                Err(refused) => failed(name, refused),
+            };
+            let topics = names.into_iter().zip(results).map(answer).collect();
+            CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
+        })
+    }
+}
+
+fn wish(topic: &CreatableTopic<'_>) -> NewTopic {
+    let assignments = topic.assignments.iter().map(|each| (each.partition_index, each.broker_ids.clone()));
+    let configs = topic.configs.iter().map(|config| (config.name.to_owned(), config.value.map(str::to_owned)));
+    NewTopic {
+        name: topic.name.to_owned(),
+        partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        assignments: assignments.collect(),
+        configs: configs.collect(),
+    }
+}
+
+fn described(broker: &Broker, created: &CreatedTopic, validate_only: bool) -> CreatableTopicResult {
+    let image = broker.metadata.image();
+    let configs = image.broker.describe_topic(&created.configs).into_iter().map(|row| CreatableTopicConfigs {
+        name: row.name.to_owned(),
+        value: row.value,
+        read_only: row.is_read_only,
+        config_source: row.source.code(),
+        is_sensitive: row.is_sensitive,
+    });
+    CreatableTopicResult {
+        name: created.name.as_str().to_owned(),
+        topic_id: if validate_only { TopicId::ZERO } else { created.id },
+        num_partitions: created.partitions,
+        replication_factor: 1,
+        configs: Some(configs.collect()),
+        ..CreatableTopicResult::default()
+    }
+}
+
+fn failed(name: String, refused: Refused) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name,
+        error_code: refused.code.code(),
+        error_message: Some(refused.message),
+        ..CreatableTopicResult::default()
+    }
+}

@@ -1,0 +1,105 @@
+//! DescribeConfigs (key 32), versions 1-4. v1 synonyms and sources (KIP-226); v3 types and documentation (KIP-569); v4
+//! flexible.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::ErrorCode;
+use model::config::{Described, Synonym};
+use protocol::ApiKey;
+use protocol::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse,
+    DescribeConfigsResult, DescribeConfigsSynonym,
+};
+
+use super::{Api, Reply, RequestContext, config_resource};
+use crate::broker::Broker;
+use crate::metadata::{ConfigResource, Image, Refused};
+
+pub(super) struct DescribeConfigs;
+
+impl Api for DescribeConfigs {
+    const KEY: ApiKey = ApiKey::DescribeConfigs;
+    const VERSIONS: RangeInclusive<i16> = 1..=4;
+    type Request<'frame> = DescribeConfigsRequest<'frame>;
+    type Response = DescribeConfigsResponse;
+
+    fn handle(
+        broker: &Arc<Broker>,
+        _context: &RequestContext<'_>,
+        request: DescribeConfigsRequest<'_>,
+    ) -> Reply<DescribeConfigsResponse> {
+        let image = broker.metadata.image();
+        let show = Show { synonyms: request.include_synonyms, documentation: request.include_documentation };
+        let results = request.resources.iter().map(|resource| show.resource(&image, resource)).collect();
+        Reply::now(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() })
+    }
+}
+
+/// What a request wants to see of each config.
+#[derive(Clone, Copy)]
+struct Show {
+    synonyms: bool,
+    documentation: bool,
+}
+
+impl Show {
+    fn resource(self, image: &Image, asked: &DescribeConfigsResource<'_>) -> DescribeConfigsResult {
+        let result = DescribeConfigsResult {
+            resource_type: asked.resource_type,
+            resource_name: asked.resource_name.to_owned(),
+            ..DescribeConfigsResult::default()
+        };
+        match describe(image, asked) {
+            Ok(rows) => {
+                let keys = asked.configuration_keys.as_ref();
+                // No keys are all keys.
+                let wanted = |row: &Described| keys.is_none_or(|keys| keys.is_empty() || keys.contains(&row.name));
+                let configs = rows.into_iter().filter(wanted).map(|row| self.row(row)).collect();
+                DescribeConfigsResult { configs, error_message: Some(String::new()), ..result }
+            }
+            Err(refused) => DescribeConfigsResult {
+                error_code: refused.code.code(),
+                error_message: Some(refused.message),
+                ..result
+            },
+        }
+    }
+
+    fn row(self, row: Described) -> DescribeConfigsResourceResult {
+        let synonym = |synonym: Synonym| DescribeConfigsSynonym {
+            name: synonym.name.to_owned(),
+            value: Some(synonym.value),
+            source: synonym.source.code(),
+        };
+        DescribeConfigsResourceResult {
+            name: row.name.to_owned(),
+            value: row.value,
+            read_only: row.is_read_only,
+            config_source: row.source.code(),
+            is_sensitive: row.is_sensitive,
+            synonyms: if self.synonyms { row.synonyms.into_iter().map(synonym).collect() } else { Vec::new() },
+            config_type: row.value_type.code(),
+            documentation: self.documentation.then_some(row.documentation),
+        }
+    }
+}
+
+fn describe(image: &Image, asked: &DescribeConfigsResource<'_>) -> Result<Vec<Described>, Refused> {
+    match config_resource::parse(asked.resource_type, asked.resource_name)? {
+        ConfigResource::Topic(name) => {
+            if let Err(error) = model::TopicName::parse(&name) {
+                return Err(Refused::new(ErrorCode::InvalidTopicException, format!("{name:?}: {error}")));
+            }
+            let missing = || Refused::new(ErrorCode::UnknownTopicOrPartition, format!("there is no topic '{name}'"));
+            let topic = image.topic(&name).ok_or_else(missing)?;
+            Ok(image.broker.describe_topic(&topic.overrides))
+        }
+        ConfigResource::Broker(None) => Ok(image.broker.describe_cluster()),
+        ConfigResource::Broker(Some(id)) if id == image.broker.node_id => Ok(image.broker.describe_broker()),
+        ConfigResource::Broker(Some(id)) => {
+            let message = format!("this is broker {}, not {id}; each broker describes itself", image.broker.node_id);
+            Err(Refused::new(ErrorCode::InvalidRequest, message))
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One look at the partitions of a fetch: what is there now, within the limits of bytes.
+
+use std::sync::Arc;
+
+use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
+use protocol::ResponseRecords;
+use protocol::messages::fetch::{EpochEndOffset, LeaderIdAndEpoch, PartitionData};
+use storage::LogSlice;
+use storage::error::ReadError;
+
+use crate::metadata::Image;
+use crate::partitions::{Partition, SessionPartition, check_epoch};
+
+/// A partition of the request, with what it names.
+pub(super) struct Target {
+    pub(super) asked: SessionPartition,
+    partition: Result<Arc<Partition>, ErrorCode>,
+}
+
+impl Target {
+    pub(super) fn resolve(image: &Image, asked: SessionPartition, by_id: bool) -> Self {
+        let (topic, missing) = if by_id {
+            (image.topic_by_id(asked.key.topic_id), ErrorCode::UnknownTopicId)
+        } else {
+            (image.topic(&asked.key.topic), ErrorCode::UnknownTopicOrPartition)
+        };
+        let partition = match topic.map(|topic| topic.partition(asked.key.partition)) {
+            None => Err(missing),
+            Some(partition) => partition.cloned(),
+        };
+        Self { asked, partition }
+    }
+}
+
+/// What a fetch looks for.
+pub(super) struct Attempt {
+    pub(super) targets: Vec<Target>,
+    pub(super) isolation: IsolationLevel,
+    /// The most bytes of the whole answer, but that one batch is always given (KIP-74).
+    pub(super) bytes_max: u32,
+}
+
+/// What was there: for each target its data and its records.
+pub(super) struct Found {
+    partitions: Vec<(PartitionData, Option<LogSlice>)>,
+    bytes: u64,
+    /// An error, or a reader that must truncate: told at once.
+    is_urgent: bool,
+}
+
+impl Found {
+    /// Whether the answer need not wait.
+    pub(super) fn is_enough(&self, bytes_min: u64) -> bool {
+        self.is_urgent || self.bytes >= bytes_min
+    }
+
+    /// Bytes of records.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The data in the order of the targets.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &PartitionData> {
+        self.partitions.iter().map(|(data, _)| data)
+    }
+
+    /// The data and the records in the order of the targets.
+    pub(super) fn into_parts(self) -> impl Iterator<Item = (PartitionData, Option<LogSlice>)> {
+        self.partitions.into_iter()
+    }
+}
+
+impl Attempt {
+    /// The partitions that exist.
+    pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.targets.iter().filter_map(|target| target.partition.as_ref().ok().cloned()).collect()
+    }
+
+    /// Looks once.
+    pub(super) fn run(&self) -> Found {
+        let mut found = Found { partitions: Vec::with_capacity(self.targets.len()), bytes: 0, is_urgent: false };
+        let mut bytes_left = self.bytes_max;
+        for target in &self.targets {
+            match self.look(target, bytes_left, found.bytes == 0) {
+                Ok((data, slice)) => {
+                    let size = slice.size();
+                    bytes_left = bytes_left.saturating_sub(size);
+                    found.bytes += u64::from(size);
+                    found.is_urgent |= data.diverging_epoch.epoch >= 0;
+                    found.partitions.push((data, Some(slice)));
+                }
+                Err(code) => {
+                    found.is_urgent = true;
+                    found.partitions.push((failed(target, code), None));
+                }
+            }
+        }
+        found
+    }
+
+    fn look(&self, target: &Target, bytes_left: u32, is_first: bool) -> Result<(PartitionData, LogSlice), ErrorCode> {
+        let asked = &target.asked;
+        let partition = target.partition.as_ref().map_err(|code| *code)?;
+        check_epoch(partition, asked.current_leader_epoch)?;
+        let from = Offset::new(asked.fetch_offset).ok_or(ErrorCode::OffsetOutOfRange)?;
+        if let Some(diverging) = diverging_epoch(partition, asked)? {
+            let mut data = data_of(asked.key.partition, partition, self.isolation);
+            data.diverging_epoch = diverging;
+            return Ok((data, LogSlice::default()));
+        }
+        let bytes_max = asked.max_bytes.max(0).unsigned_abs().min(bytes_left);
+        let outcome = partition.read(from, self.isolation, bytes_max, is_first).map_err(|error| code_of(&error))?;
+        let mut data = data_of(asked.key.partition, partition, self.isolation);
+        data.high_watermark = outcome.high_watermark.get();
+        data.last_stable_offset = outcome.last_stable_offset.get();
+        data.log_start_offset = outcome.log_start_offset.get();
+        data.records = Some(ResponseRecords::Spliced { size: outcome.records.size() });
+        Ok((data, outcome.records))
+    }
+}
+
+fn code_of(error: &ReadError) -> ErrorCode {
+    ErrorCode::from(error)
+}
+
+/// Whether there is anything to read in a partition's data.
+pub(super) fn has_records(data: &PartitionData) -> bool {
+    data.records.as_ref().is_some_and(|records| !records.is_empty())
+}
+
+/// Where the reader's log and ours part, if they do.
+fn diverging_epoch(partition: &Partition, asked: &SessionPartition) -> Result<Option<EpochEndOffset>, ErrorCode> {
+    let Some(last_fetched) = LeaderEpoch::new(asked.last_fetched_epoch) else { return Ok(None) };
+    let (epoch, end) = partition.epoch_end(last_fetched).ok_or(ErrorCode::OffsetOutOfRange)?;
+    let parts = epoch < last_fetched || end.get() < asked.fetch_offset;
+    Ok(parts.then(|| EpochEndOffset { epoch: epoch.get(), end_offset: end.get() }))
+}
+
+fn data_of(index: i32, partition: &Partition, isolation: IsolationLevel) -> PartitionData {
+    PartitionData {
+        partition_index: index,
+        high_watermark: partition.high_watermark().get(),
+        last_stable_offset: partition.last_stable_offset().get(),
+        log_start_offset: partition.log().log_start_offset().get(),
+        aborted_transactions: match isolation {
+            IsolationLevel::ReadUncommitted => None,
+            IsolationLevel::ReadCommitted => Some(Vec::new()),
+        },
+        records: Some(ResponseRecords::Spliced { size: 0 }),
+        ..PartitionData::default()
+    }
+}
+
+fn failed(target: &Target, code: ErrorCode) -> PartitionData {
+    let mut data = PartitionData {
+        partition_index: target.asked.key.partition,
+        error_code: code.code(),
+        high_watermark: -1,
+        records: Some(ResponseRecords::Spliced { size: 0 }),
+        ..PartitionData::default()
+    };
+    // Who is told that it knows another leader epoch is also told the right one (KIP-951).
+    if let (ErrorCode::FencedLeaderEpoch | ErrorCode::UnknownLeaderEpoch, Ok(partition)) = (code, &target.partition) {
+        data.current_leader = LeaderIdAndEpoch { leader_id: -1, leader_epoch: partition.leader_epoch().get() };
+    }
+    data
+}

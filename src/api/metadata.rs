@@ -1,0 +1,191 @@
+//! Metadata (key 3), versions 0-13. v1 null means all topics; v4 may forbid automatic creation; v7 leader epochs; v8
+//! authorized operations (KIP-430); v9 flexible; v10 topic ids; v12 looks up by id; v13 an error for the whole answer.
+//! A topic that is created automatically is answered when it is there, where Kafka answers an error first and lets the
+//! client ask again.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::{ErrorCode, TopicId, TopicName};
+use protocol::ApiKey;
+use protocol::messages::metadata::{
+    MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+
+use super::operations;
+use super::{Api, Peer, Reply, RequestContext};
+use crate::broker::Broker;
+use crate::metadata::{Image, NewTopic, Topic};
+
+/// The first version that looks topics up by id; in v10 and v11 the field is there but means nothing.
+const IDS_FROM: i16 = 12;
+
+pub(super) struct Metadata;
+
+impl Api for Metadata {
+    const KEY: ApiKey = ApiKey::Metadata;
+    const VERSIONS: RangeInclusive<i16> = 0..=13;
+    type Request<'frame> = MetadataRequest<'frame>;
+    type Response = MetadataResponse;
+
+    fn handle(
+        broker: &Arc<Broker>,
+        context: &RequestContext<'_>,
+        request: MetadataRequest<'_>,
+    ) -> Reply<MetadataResponse> {
+        let image = broker.metadata.image();
+        let asked = asked(&request, context.version);
+        let describe = Describe {
+            peer: context.peer,
+            with_topic_operations: request.include_topic_authorized_operations,
+            with_cluster_operations: request.include_cluster_authorized_operations,
+        };
+        let may_create = request.allow_auto_topic_creation && image.broker.auto_create_topics_enable;
+        let missing = if may_create { missing(&image, &asked) } else { Vec::new() };
+        if missing.is_empty() {
+            return Reply::now(describe.answer(broker, &asked, &[]));
+        }
+        let broker = Arc::clone(broker);
+        Reply::exclusive(async move {
+            let names: Vec<_> = missing.iter().map(|wish| wish.name.clone()).collect();
+            let results = broker.metadata.create_topics(missing, false).await;
+            let refused: Vec<_> = names
+                .into_iter()
+                .zip(results)
+                // Somebody else was faster: then it is there.
+                .filter_map(|(name, result)| result.err().map(|refused| (name, refused.code)))
+                .filter(|(_, code)| *code != ErrorCode::TopicAlreadyExists)
+                .collect();
+            describe.answer(&broker, &asked, &refused)
+        })
+    }
+}
+
+/// Which topics a request names.
+enum Asked {
+    All,
+    Named(Vec<Named>),
+}
+
+enum Named {
+    Name(String),
+    Id(TopicId),
+}
+
+fn asked(request: &MetadataRequest<'_>, version: i16) -> Asked {
+    let topics = match &request.topics {
+        None => return Asked::All,
+        // Before null existed an empty list meant all.
+        Some(topics) if topics.is_empty() && version == 0 => return Asked::All,
+        Some(topics) => topics,
+    };
+    let named = topics.iter().map(|topic| match topic.name {
+        Some(name) => Named::Name(name.to_owned()),
+        None if version >= IDS_FROM => Named::Id(topic.topic_id),
+        None => Named::Name(String::new()),
+    });
+    Asked::Named(named.collect())
+}
+
+/// Topics that are asked for by a good name and are not there.
+fn missing(image: &Image, asked: &Asked) -> Vec<NewTopic> {
+    let Asked::Named(named) = asked else { return Vec::new() };
+    let mut wishes: Vec<NewTopic> = Vec::new();
+    for topic in named {
+        if let Named::Name(name) = topic
+            && image.topic(name).is_none()
+            && TopicName::parse(name).is_ok()
+            && !wishes.iter().any(|wish| wish.name == *name)
+        {
+            wishes.push(NewTopic { name: name.clone(), partitions: -1, replication_factor: -1, ..NewTopic::default() });
+        }
+    }
+    wishes
+}
+
+/// What an answer shows.
+#[derive(Clone, Copy)]
+struct Describe {
+    peer: Peer,
+    with_topic_operations: bool,
+    with_cluster_operations: bool,
+}
+
+impl Describe {
+    fn answer(self, broker: &Broker, asked: &Asked, refused: &[(String, ErrorCode)]) -> MetadataResponse {
+        let image = broker.metadata.image();
+        let node_id = image.broker.node_id;
+        let (host, port) = broker.address_for(&self.peer);
+        let topics = match asked {
+            Asked::All => image.topics().map(|topic| self.topic(topic, node_id)).collect(),
+            Asked::Named(named) => named.iter().map(|name| self.named(&image, name, refused)).collect(),
+        };
+        MetadataResponse {
+            brokers: vec![MetadataResponseBroker { node_id, host, port, rack: image.broker.broker_rack.clone() }],
+            cluster_id: Some(broker.cluster_id.clone()),
+            controller_id: node_id,
+            topics,
+            cluster_authorized_operations: operations::cluster(self.with_cluster_operations),
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn named(self, image: &Image, named: &Named, refused: &[(String, ErrorCode)]) -> MetadataResponseTopic {
+        let node_id = image.broker.node_id;
+        match named {
+            Named::Id(id) => match image.topic_by_id(*id) {
+                Some(topic) => self.topic(topic, node_id),
+                None => MetadataResponseTopic {
+                    error_code: ErrorCode::UnknownTopicId.code(),
+                    name: None,
+                    topic_id: *id,
+                    ..MetadataResponseTopic::default()
+                },
+            },
+            Named::Name(name) => match image.topic(name) {
+                Some(topic) => self.topic(topic, node_id),
+                None => MetadataResponseTopic {
+                    error_code: why_missing(name, refused).code(),
+                    name: Some(name.clone()),
+                    ..MetadataResponseTopic::default()
+                },
+            },
+        }
+    }
+
+    fn topic(self, topic: &Topic, node_id: i32) -> MetadataResponseTopic {
+        let partition = |index| match topic.partition(index) {
+            Ok(partition) if !partition.log().is_offline() => MetadataResponsePartition {
+                partition_index: index,
+                leader_id: node_id,
+                leader_epoch: partition.leader_epoch().get(),
+                replica_nodes: vec![node_id],
+                isr_nodes: vec![node_id],
+                ..MetadataResponsePartition::default()
+            },
+            _ => MetadataResponsePartition {
+                error_code: ErrorCode::LeaderNotAvailable.code(),
+                partition_index: index,
+                leader_id: -1,
+                leader_epoch: topic.leader_epoch.get(),
+                replica_nodes: vec![node_id],
+                offline_replicas: vec![node_id],
+                ..MetadataResponsePartition::default()
+            },
+        };
+        MetadataResponseTopic {
+            name: Some(topic.name.as_str().to_owned()),
+            topic_id: topic.id,
+            partitions: topic.indexes().map(partition).collect(),
+            topic_authorized_operations: operations::topic(self.with_topic_operations),
+            ..MetadataResponseTopic::default()
+        }
+    }
+}
+
+fn why_missing(name: &str, refused: &[(String, ErrorCode)]) -> ErrorCode {
+    if let Some((_, code)) = refused.iter().find(|(refused, _)| refused == name) {
+        return *code;
+    }
+    if TopicName::parse(name).is_ok() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException }
+}

@@ -1,0 +1,79 @@
+//! The Kafka API: one file for each request, and the table that lists them. ApiVersions, dispatch and the docs follow
+//! from the table.
+//!
+//! Owns: which APIs are served in which versions, and the frame around each answer. A handler may touch the `Broker`, the
+//! codecs and `LogSlice`; never a socket, never another handler.
+
+mod alter_configs;
+mod answer;
+mod api_versions;
+mod config_resource;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_topic_partitions;
+mod fetch;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod operations;
+mod produce;
+mod table;
+
+pub(crate) use answer::{Answer, CloseReason, Dispatched, Outgoing, Peer, Pending, Reply, RequestContext};
+pub(crate) use table::TABLE;
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::wire::Reader;
+use protocol::frame::{HeaderError, RequestHeader};
+use protocol::{ApiKey, Decode, Response};
+
+use crate::broker::Broker;
+
+/// One API, at all the versions that it is advertised with.
+pub(crate) trait Api {
+    /// Which one.
+    const KEY: ApiKey;
+    /// The versions that are served, all of them whole.
+    const VERSIONS: RangeInclusive<i16>;
+    /// The decoded request; borrows from the frame.
+    type Request<'frame>: Decode<'frame>;
+    /// The answer's body.
+    type Response: Response + 'static;
+
+    /// Handles a request. Runs in the connection's order until it returns; a [`Reply::Later`] completes in the
+    /// background, and the answers keep the order of the requests.
+    fn handle(broker: &Arc<Broker>, context: &RequestContext<'_>, request: Self::Request<'_>) -> Reply<Self::Response>;
+}
+
+/// Handles one frame (without its size field).
+pub(crate) fn dispatch(broker: &Arc<Broker>, peer: &Peer, frame: &[u8]) -> Dispatched {
+    let mut reader = Reader::new(frame);
+    let header = match RequestHeader::parse(&mut reader) {
+        Ok(header) => header,
+        // KIP-511: the one request whose version a client cannot know is answered in version 0, whatever it holds.
+        Err(HeaderError::UnknownVersion { api_key: ApiKey::ApiVersions, correlation_id, .. }) => {
+            return api_versions::unknown_version(correlation_id);
+        }
+        Err(error) => return Dispatched::Close(CloseReason::Header(error)),
+    };
+    let (key, version) = (header.api_key, header.api_version);
+    let Some(row) = TABLE.iter().find(|row| row.key == key && row.versions.contains(&version)) else {
+        return Dispatched::Close(CloseReason::NotServed { key, version });
+    };
+    let _span = tracing::debug_span!(
+        "request",
+        api = key.name(),
+        version,
+        client_id = header.client_id,
+        correlation_id = header.correlation_id
+    )
+    .entered();
+    (row.run)(broker, peer, &header, reader.peek())
+}

@@ -1,0 +1,72 @@
+//! The table of APIs: what is served, and how a request of each is run. ApiVersions and the docs follow from it.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use protocol::frame::RequestHeader;
+use protocol::{ApiKey, decode_body};
+
+use super::answer::outgoing;
+use super::{Api, CloseReason, Dispatched, Peer, Reply, RequestContext};
+use crate::broker::Broker;
+
+/// One API.
+pub(crate) struct Row {
+    /// Its key.
+    pub(crate) key: ApiKey,
+    /// The versions that are served.
+    pub(crate) versions: RangeInclusive<i16>,
+    /// Decodes a request of it, handles it and encodes the answer.
+    pub(super) run: fn(&Arc<Broker>, &Peer, &RequestHeader<'_>, &[u8]) -> Dispatched,
+}
+
+macro_rules! apis {
+    ($($module:ident::$api:ident;)*) => {
+        /// Every API that is served, in the order of the keys.
+        pub(crate) const TABLE: &[Row] = &[$(Row {
+            key: <super::$module::$api as Api>::KEY,
+            versions: <super::$module::$api as Api>::VERSIONS,
+            run: run::<super::$module::$api>,
+        },)*];
+    };
+}
+
+apis! {
+    produce::Produce;
+    fetch::Fetch;
+    list_offsets::ListOffsets;
+    metadata::Metadata;
+    api_versions::ApiVersions;
+    create_topics::CreateTopics;
+    delete_topics::DeleteTopics;
+    init_producer_id::InitProducerId;
+    offset_for_leader_epoch::OffsetForLeaderEpoch;
+    describe_configs::DescribeConfigs;
+    alter_configs::AlterConfigs;
+    create_partitions::CreatePartitions;
+    incremental_alter_configs::IncrementalAlterConfigs;
+    describe_cluster::DescribeCluster;
+    describe_topic_partitions::DescribeTopicPartitions;
+}
+
+fn run<A: Api>(broker: &Arc<Broker>, peer: &Peer, header: &RequestHeader<'_>, body: &[u8]) -> Dispatched {
+    let (key, version, correlation_id) = (header.api_key, header.api_version, header.correlation_id);
+    let request = match decode_body(body, version) {
+        Ok(request) => request,
+        Err(error) => return Dispatched::Close(CloseReason::Body { key, version, error }),
+    };
+    let context = RequestContext { version, peer: *peer, client_id: header.client_id };
+    match A::handle(broker, &context, request) {
+        Reply::Now(answer) => {
+            outgoing(correlation_id, version, answer).map_or_else(Dispatched::Close, Dispatched::Answer)
+        }
+        Reply::Later(pending) => {
+            Dispatched::Later(Box::pin(async move { outgoing(correlation_id, version, pending.await) }))
+        }
+        Reply::Exclusive(pending) => {
+            Dispatched::Exclusive(Box::pin(async move { outgoing(correlation_id, version, pending.await) }))
+        }
+        Reply::Silent => Dispatched::Silent,
+        Reply::Close(reason) => Dispatched::Close(reason),
+    }
+}

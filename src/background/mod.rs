@@ -1,0 +1,99 @@
+//! Loops that only call storage, at their own pace: recovery points, `flush.ms`, segments whose time has come, files of
+//! deleted topics.
+//!
+//! Owns: when. Does not know: how.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::Timestamp;
+use model::config::{BrokerConfig, FlushMode};
+use tracing::error;
+
+use crate::clock::Clock;
+use crate::partitions::{Partition, Registry};
+
+/// How often the loop looks around when some topic wants to be synced by time, ms.
+const EAGER_MS: u64 = 100;
+/// How often it looks around otherwise, ms: nothing it does then is urgent, and an idle broker should be idle.
+const RELAXED_MS: u64 = 10_000;
+
+/// The background thread.
+#[derive(Debug)]
+pub(crate) struct Background {
+    stop: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Background {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system's, when it cannot be made.
+    pub(crate) fn start(registry: Arc<Registry>, clock: Clock, config: &BrokerConfig) -> io::Result<Self> {
+        let checkpoint_ms = u64::from(config.log_flush_offset_checkpoint_interval_ms.unsigned_abs());
+        let (stop, stopped) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
+            let mut rounds = Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now() };
+            loop {
+                let pause = Duration::from_millis(rounds.run());
+                if !matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread after its round.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            error!("the background thread ended with a panic");
+        }
+    }
+}
+
+struct Rounds {
+    registry: Arc<Registry>,
+    clock: Clock,
+    checkpoint_ms: u64,
+    checkpointed: Timestamp,
+}
+
+impl Rounds {
+    /// Does what is due; gives the pause until the next round, ms.
+    fn run(&mut self) -> u64 {
+        let now = self.clock.now();
+        let mut pause = RELAXED_MS.min(self.checkpoint_ms);
+        for partition in self.registry.all() {
+            if let Err(error) = partition.log().roll_if_due(now) {
+                error!(partition = %partition.log().topic_partition(), %error, "the segment whose time has come was not rolled");
+            }
+            if flush_if_due(&partition, now) {
+                pause = pause.min(EAGER_MS);
+            }
+        }
+        if u64::try_from(now.ms_since(self.checkpointed)).unwrap_or(u64::MAX) >= self.checkpoint_ms {
+            self.checkpointed = now;
+            if let Err(error) = self.registry.log_manager().checkpoint() {
+                error!(%error, "the recovery points were not written; a crash would scan more");
+            }
+        }
+        self.registry.log_manager().remove_retired();
+        pause
+    }
+}
+
+/// Syncs a log whose unsynced records are older than `flush.ms`; whether its topic has such a limit.
+fn flush_if_due(partition: &Partition, now: Timestamp) -> bool {
+    let config = partition.config();
+    let is_timed = config.flush_mode == FlushMode::Async && config.flush_ms < i64::MAX;
+    if is_timed && partition.log().unsynced_since().is_some_and(|since| now.ms_since(since) >= config.flush_ms) {
+        partition.request_sync();
+    }
+    is_timed
+}

@@ -1,0 +1,58 @@
+//! What a handler may touch, and nothing else. Names no Kafka message, so that other protocols can use it as well.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::api::Peer;
+use crate::clock::Clock;
+use crate::metadata::Metadata;
+use crate::partitions::FetchSessions;
+
+/// The broker's parts, as handlers see them.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    /// The time.
+    pub(crate) clock: Clock,
+    /// What exists, and how to change it.
+    pub(crate) metadata: Metadata,
+    /// What readers asked for before.
+    pub(crate) fetch_sessions: FetchSessions,
+    /// The id of the cluster, from meta.properties.
+    pub(crate) cluster_id: String,
+    stopping: AtomicBool,
+}
+
+impl Broker {
+    /// A broker that serves.
+    pub(crate) fn new(clock: Clock, metadata: Metadata, fetch_sessions: FetchSessions, cluster_id: String) -> Self {
+        Self { clock, metadata, fetch_sessions, cluster_id, stopping: AtomicBool::new(false) }
+    }
+
+    /// The address that a connection's client is to use: the advertised one, or the one by which it reached us.
+    pub(crate) fn address_for(&self, peer: &Peer) -> (String, i32) {
+        let image = self.metadata.image();
+        let listeners = image.broker.served_listeners();
+        let name = listeners.get(peer.listener).map(|listener| listener.name.as_str());
+        let advertised = image.broker.advertised_listeners.iter().flatten();
+        match advertised.into_iter().find(|advertised| Some(advertised.name.as_str()) == name) {
+            Some(listener) if !listener.host.is_empty() => (listener.host.clone(), i32::from(listener.port)),
+            Some(_) | None => (peer.local.ip().to_canonical().to_string(), i32::from(peer.local.port())),
+        }
+    }
+
+    /// Where the search for a free fetch session id begins.
+    #[expect(clippy::unused_self, reason = "randomness comes from the broker, so that a simulation can pass its own")]
+    pub(crate) fn random_session_id(&self) -> i32 {
+        let [a, b, c, d, ..] = uuid::Uuid::new_v4().into_bytes();
+        i32::from_be_bytes([a & 0x7f, b, c, d])
+    }
+
+    /// Whether waiting requests should be answered with what is there.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// From now on nothing waits for records that may never come.
+    pub(crate) fn stop_waiting(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+}

@@ -1,0 +1,93 @@
+//! The image: what requests read. Immutable; a request takes one and uses it from start to end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use model::config::{BrokerConfig, TopicConfig};
+use model::{ErrorCode, LeaderEpoch, PartitionIndex, TopicId, TopicName};
+
+use crate::partitions::Partition;
+
+/// A topic that is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Topic {
+    /// Its id.
+    pub(crate) id: TopicId,
+    /// Its name.
+    pub(crate) name: TopicName,
+    /// Its partitions by index; `None` where the log cannot be opened.
+    pub(crate) partitions: Vec<Option<Arc<Partition>>>,
+    /// The epoch under which they are led.
+    pub(crate) leader_epoch: LeaderEpoch,
+    /// Its overrides, as they were set.
+    pub(crate) overrides: BTreeMap<String, String>,
+    /// What its partitions go by.
+    pub(crate) config: Arc<TopicConfig>,
+}
+
+impl Topic {
+    /// The partition of a wire index.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION` if there is none, `KAFKA_STORAGE_ERROR` if its log cannot be opened.
+    pub(crate) fn partition(&self, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        let place = PartitionIndex::new(index).and_then(|index| self.partitions.get(index.to_usize()));
+        place.ok_or(ErrorCode::UnknownTopicOrPartition)?.as_ref().ok_or(ErrorCode::KafkaStorageError)
+    }
+
+    /// The wire indexes of its partitions.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = i32> {
+        (0..).take(self.partitions.len())
+    }
+}
+
+/// Everything that exists, at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Image {
+    topics: BTreeMap<TopicName, Arc<Topic>>,
+    ids: HashMap<TopicId, Arc<Topic>>,
+    /// The broker's config with its dynamic values.
+    pub(crate) broker: Arc<BrokerConfig>,
+    /// The dynamic values of all brokers.
+    pub(crate) cluster_configs: BTreeMap<String, String>,
+    /// The dynamic values of this broker.
+    pub(crate) broker_configs: BTreeMap<String, String>,
+}
+
+impl Image {
+    /// The topic of this name.
+    pub(crate) fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.topics.get(name)
+    }
+
+    /// The topic of this id.
+    pub(crate) fn topic_by_id(&self, id: TopicId) -> Option<&Arc<Topic>> {
+        self.ids.get(&id)
+    }
+
+    /// The topics in the order of their names.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.topics.values()
+    }
+
+    /// The topics from this name on, in the order of their names.
+    pub(crate) fn topics_from(&self, name: &str) -> impl Iterator<Item = &Arc<Topic>> {
+        let range = (Bound::Included(name), Bound::Unbounded);
+        self.topics.range::<str, _>(range).map(|(_, topic)| topic)
+    }
+
+    /// Adds a topic or replaces the one of its name.
+    pub(super) fn insert(&mut self, topic: Topic) {
+        let topic = Arc::new(topic);
+        self.ids.insert(topic.id, Arc::clone(&topic));
+        self.topics.insert(topic.name.clone(), topic);
+    }
+
+    /// Takes a topic away.
+    pub(super) fn remove(&mut self, id: TopicId) {
+        if let Some(topic) = self.ids.remove(&id) {
+            self.topics.remove(&topic.name);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The metadata log: an ordinary partition log whose records are [`MetadataRecord`]s, with a snapshot that bounds it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::config::{FlushMode, TopicConfig};
+use model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName, TopicPartition};
+use storage::batch::{BatchBuilder, BatchFull, BatchView, NewRecord, RecordFault, ViewError};
+use storage::error::{AppendError, ReadError, StorageError, SyncError};
+use storage::{Appended, LogManager, PartitionLog, ReadSpec};
+
+use super::record::MetadataRecord;
+use super::snapshot::{self, SnapshotError};
+use super::state::{ReplayError, State};
+
+/// Its directory, as Kafka's is called. No client sees it as a topic.
+const NAME: &str = "__cluster_metadata";
+/// Its id, which Kafka reserves for it.
+const ID: TopicId = TopicId::from_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+/// Bytes read at once while it is replayed.
+const READ_BYTES: u32 = 1 << 20;
+/// The largest record that is read back, bytes: larger than any that is written.
+const RECORD_BYTES_MAX: u32 = 64 << 20;
+
+/// Why the metadata cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MetadataLogError {
+    /// The log cannot be opened.
+    #[error("the metadata log cannot be opened: {0}")]
+    Open(#[from] StorageError),
+    /// Its records cannot be read.
+    #[error("the metadata log cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// A batch that is none.
+    #[error("the metadata log is damaged at offset {offset}: {error}")]
+    Batch {
+        /// Where.
+        offset: i64,
+        /// What.
+        error: ViewError,
+    },
+    /// A batch whose offsets do not rise.
+    #[error("the metadata log is damaged at offset {offset}: the offsets do not rise")]
+    Offsets {
+        /// Where.
+        offset: i64,
+    },
+    /// A record that is none.
+    #[error("the metadata log is damaged in the batch at offset {offset}: {error}")]
+    Records {
+        /// Where.
+        offset: i64,
+        /// What.
+        error: RecordFault,
+    },
+    /// A record that this version does not understand.
+    #[error("the metadata record at offset {offset} is not understood; was it written by a later version? {error}")]
+    Record {
+        /// Where.
+        offset: i64,
+        /// What.
+        error: serde_json::Error,
+    },
+    /// A record that does not follow from those before.
+    #[error("the metadata record at offset {offset} contradicts those before it: {error}")]
+    Replay {
+        /// Where.
+        offset: i64,
+        /// What.
+        error: ReplayError,
+    },
+    /// The snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// Records cannot be written as JSON.
+    #[error("a metadata record cannot be encoded: {0}")]
+    Encode(serde_json::Error),
+    /// More than fits one batch.
+    #[error("too many metadata records for one batch")]
+    TooLarge(#[from] BatchFull),
+    /// The append was refused.
+    #[error("the metadata log was not written: {0}")]
+    Append(#[from] AppendError),
+    /// The sync failed.
+    #[error("the metadata log was not synced: {0}")]
+    Sync(#[from] SyncError),
+    /// The metadata thread cannot be started.
+    #[error("the metadata thread cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The log and its snapshot.
+#[derive(Debug)]
+pub(crate) struct MetadataLog {
+    log: Arc<PartitionLog>,
+    snapshot_path: PathBuf,
+    bytes_since_snapshot: u64,
+}
+
+impl MetadataLog {
+    /// Opens the log of a data directory, creating it if there is none.
+    ///
+    /// # Errors
+    /// [`MetadataLogError::Open`].
+    pub(crate) fn open(log_manager: &LogManager, now: Timestamp) -> Result<Self, MetadataLogError> {
+        let config = TopicConfig {
+            flush_mode: FlushMode::Sync,
+            max_message_bytes: i32::MAX,
+            segment_bytes: i32::MAX,
+            ..TopicConfig::default()
+        };
+        let log = log_manager.open_or_create(&name(), ID, Arc::new(config), now)?;
+        let snapshot_path = log_manager.dir().join(snapshot::FILE_NAME);
+        Ok(Self { log, snapshot_path, bytes_since_snapshot: 0 })
+    }
+
+    /// Replays snapshot and log.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`]: unreadable metadata is an error, never an empty state.
+    pub(super) fn load(&mut self) -> Result<State, MetadataLogError> {
+        let (mut state, mut from) = match snapshot::read(&self.snapshot_path)? {
+            Some(snapshot) => (snapshot.state, snapshot.end),
+            None => (State::default(), Offset::ZERO),
+        };
+        let upto = self.log.synced_offset();
+        self.bytes_since_snapshot = 0;
+        while from < upto {
+            let spec = ReadSpec { from, upto, max_bytes: READ_BYTES, at_least_one_batch: true };
+            let bytes = self.log.read(spec)?.read_to_vec().map_err(ReadError::from)?;
+            self.bytes_since_snapshot += model::num::u64_from_usize(bytes.len());
+            from = replay_batches(&mut state, &bytes, from)?;
+        }
+        Ok(state)
+    }
+
+    /// Appends records as one batch and makes them durable.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`]; the records are not in the log then, or the log is offline.
+    pub(super) fn append(&mut self, records: &[MetadataRecord], now: Timestamp) -> Result<(), MetadataLogError> {
+        let Some(batch) = batch_of(records, now)? else { return Ok(()) };
+        let batch = batch.build();
+        let checked = batch.checked();
+        let Appended::Written(_) = self.log.append(&checked, LeaderEpoch::ZERO, now)? else { return Ok(()) };
+        self.bytes_since_snapshot += u64::from(checked.size());
+        self.log.sync()?;
+        Ok(())
+    }
+
+    /// Writes a snapshot when more than `bytes_max` were written since the last one, and drops the log before it.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`]; the log is whole then.
+    pub(super) fn snapshot_if_due(&mut self, state: &State, bytes_max: i64) -> Result<(), MetadataLogError> {
+        if self.bytes_since_snapshot < u64::try_from(bytes_max).unwrap_or(0) {
+            return Ok(());
+        }
+        let end = self.log.synced_offset();
+        snapshot::write(&self.snapshot_path, state, end)?;
+        self.bytes_since_snapshot = 0;
+        self.log.advance_log_start(end)?;
+        Ok(())
+    }
+}
+
+fn name() -> TopicPartition {
+    // The name is ours and good; parsing it is the one way to make a name.
+    let topic = TopicName::parse(NAME);
+    #[expect(clippy::expect_used, reason = "a constant that a test parses")]
+    let topic = topic.expect("the metadata log's name follows the rules of topic names");
+    TopicPartition { topic, partition: PartitionIndex::default() }
+}
+
+fn batch_of(records: &[MetadataRecord], now: Timestamp) -> Result<Option<BatchBuilder>, MetadataLogError> {
+    let mut batch: Option<BatchBuilder> = None;
+    for record in records {
+        let value = serde_json::to_vec(record).map_err(MetadataLogError::Encode)?;
+        let record = NewRecord { timestamp: now, value: Some(&value), ..NewRecord::default() };
+        match &mut batch {
+            Some(batch) => batch.push(record)?,
+            none => *none = Some(BatchBuilder::new(record)?),
+        }
+    }
+    Ok(batch)
+}
+
+/// Replays whole batches; gives the offset after the last.
+fn replay_batches(state: &mut State, mut bytes: &[u8], mut from: Offset) -> Result<Offset, MetadataLogError> {
+    while !bytes.is_empty() {
+        let damaged = |error| MetadataLogError::Batch { offset: from.get(), error };
+        let batch = BatchView::parse(bytes).map_err(damaged)?;
+        let unreadable = |error| MetadataLogError::Records { offset: from.get(), error };
+        let mut records = batch.records(RECORD_BYTES_MAX);
+        while let Some(record) = records.next_record().map_err(unreadable)? {
+            let offset = record.offset;
+            if offset < from.get() {
+                continue;
+            }
+            let value = record.record.value.unwrap_or_default();
+            let record = serde_json::from_slice(value).map_err(|error| MetadataLogError::Record { offset, error })?;
+            state.replay(record).map_err(|error| MetadataLogError::Replay { offset, error })?;
+        }
+        let next = batch.last_offset().and_then(|last| Offset::new(last.checked_add(1)?));
+        from = next.filter(|next| *next > from).ok_or(MetadataLogError::Offsets { offset: from.get() })?;
+        bytes = bytes.get(batch.size()..).unwrap_or_default();
+    }
+    Ok(from)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_name_of_the_log_is_a_good_topic_name() {
+        assert_eq!(super::name().to_string(), "__cluster_metadata-0");
+    }
+}

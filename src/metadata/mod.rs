@@ -1,0 +1,21 @@
+//! What exists: topics, configs, producer ids. Every change is a record in the metadata log, decided by one thread, made
+//! durable, replayed, and only then seen.
+//!
+//! Owns: the metadata log and its snapshot, the state that they replay to, the image that requests read. Does not know:
+//! requests and their versions, sockets.
+
+mod configs;
+mod controller;
+mod image;
+mod log;
+mod record;
+mod runtime;
+mod snapshot;
+mod state;
+mod topics;
+
+pub(crate) use configs::{ConfigChange, ConfigEdit, ConfigResource};
+pub(crate) use controller::{Metadata, MetadataOptions};
+pub(crate) use image::{Image, Topic};
+pub(crate) use log::{MetadataLog, MetadataLogError};
+pub(crate) use topics::{CreatedTopic, MorePartitions, NewTopic, Refused, TopicRef};

@@ -1,0 +1,317 @@
+//! The metadata thread's hands: state and log on one side, open partitions and the image on the other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::{ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
+use storage::error::StorageError;
+use tracing::{error, info, warn};
+
+use super::configs::{self, ConfigChange};
+use super::controller::{MetadataOptions, Results};
+use super::image::{Image, Topic};
+use super::log::{MetadataLog, MetadataLogError};
+use super::record::{MetadataRecord, WireTopicId};
+use super::state::{State, TopicState};
+use super::topics::{self, CreatedTopic, Defaults, MorePartitions, NewTopic, Refused, TopicRef};
+use crate::partitions::{Partition, Registry};
+
+/// All that the metadata thread owns.
+pub(super) struct Runtime {
+    log: MetadataLog,
+    registry: Arc<Registry>,
+    options: MetadataOptions,
+    /// Includes what is decided but not durable yet.
+    state: State,
+    /// Records that are durable and whose effects are due.
+    due: Vec<MetadataRecord>,
+    /// Records that follow from effects and go with the next commit.
+    follow_ups: Vec<MetadataRecord>,
+    image: Image,
+}
+
+impl Runtime {
+    /// Replays the log.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`]; nothing is changed.
+    pub(super) fn load(
+        mut log: MetadataLog,
+        registry: Arc<Registry>,
+        options: MetadataOptions,
+    ) -> Result<Self, MetadataLogError> {
+        let state = log.load()?;
+        let image = Image::default();
+        Ok(Self { log, registry, options, state, due: Vec::new(), follow_ups: Vec::new(), image })
+    }
+
+    /// What requests are to see.
+    pub(super) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Records that the last stop was not clean.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`].
+    pub(super) fn begin_after_unclean_stop(&mut self) -> Result<(), MetadataLogError> {
+        let mut records = Vec::new();
+        self.accept(MetadataRecord::UncleanStart {}, &mut records);
+        self.commit(records)
+    }
+
+    /// Opens the partitions of every topic, and finishes the deletions that a stop interrupted.
+    pub(super) fn open_everything(&mut self) {
+        self.refresh_broker_config();
+        for id in self.state.retiring().collect::<Vec<_>>() {
+            self.retire_files(id);
+        }
+        for id in self.state.topics().keys().copied().collect::<Vec<_>>() {
+            self.refresh_topic(id);
+        }
+        self.tidy();
+    }
+
+    /// Decides about new topics.
+    pub(super) fn create_topics(
+        &mut self,
+        wishes: &[NewTopic],
+        validate_only: bool,
+        records: &mut Vec<MetadataRecord>,
+    ) -> Results<CreatedTopic> {
+        let mut times = HashMap::new();
+        for wish in wishes {
+            *times.entry(wish.name.as_str()).or_insert(0_u32) += 1;
+        }
+        let mut budget = 0_i32;
+        let mut results = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            if times.get(wish.name.as_str()).is_some_and(|times| *times > 1) {
+                let message = format!("topic '{}' is asked for twice", wish.name);
+                results.push(Err(Refused::new(ErrorCode::InvalidRequest, message)));
+                continue;
+            }
+            let decided = self.create_topic(wish, &mut budget);
+            results.push(decided.map(|(created, record)| {
+                if !validate_only {
+                    self.accept(record, records);
+                }
+                created
+            }));
+        }
+        results
+    }
+
+    fn create_topic(&self, wish: &NewTopic, budget: &mut i32) -> Result<(CreatedTopic, MetadataRecord), Refused> {
+        let configs = configs::checked_overrides(&self.image.broker, &wish.configs)?;
+        let id = loop {
+            let id = TopicId::from_bytes(uuid::Uuid::new_v4().into_bytes());
+            if !id.is_reserved() && self.state.topic(id).is_none() {
+                break id;
+            }
+        };
+        let (created, record) = topics::create(&self.state, wish, configs, self.defaults(), id)?;
+        *budget = budget.saturating_add(created.partitions);
+        topics::check_batch(*budget)?;
+        Ok((created, record))
+    }
+
+    fn defaults(&self) -> Defaults {
+        let broker = &self.image.broker;
+        Defaults {
+            node_id: broker.node_id,
+            partitions: broker.num_partitions,
+            replication_factor: i16::try_from(broker.default_replication_factor).unwrap_or(i16::MAX),
+        }
+    }
+
+    /// Decides to delete a topic.
+    pub(super) fn delete_topic(
+        &mut self,
+        topic: &TopicRef,
+        records: &mut Vec<MetadataRecord>,
+    ) -> Result<(TopicName, TopicId), Refused> {
+        let (name, id, record) = topics::delete(&self.state, topic)?;
+        self.accept(record, records);
+        Ok((name, id))
+    }
+
+    /// Decides to add partitions.
+    pub(super) fn add_partitions(
+        &mut self,
+        wish: &MorePartitions,
+        validate_only: bool,
+        records: &mut Vec<MetadataRecord>,
+    ) -> Result<(), Refused> {
+        let record = topics::add_partitions(&self.state, wish, self.image.broker.node_id)?;
+        if !validate_only {
+            self.accept(record, records);
+        }
+        Ok(())
+    }
+
+    /// Decides about configs.
+    pub(super) fn change_configs(
+        &mut self,
+        change: &ConfigChange,
+        validate_only: bool,
+        records: &mut Vec<MetadataRecord>,
+    ) -> Result<(), Refused> {
+        let record = configs::decide(&self.state, change, &self.options.config)?;
+        if let Some(record) = record.filter(|_| !validate_only) {
+            self.accept(record, records);
+        }
+        Ok(())
+    }
+
+    /// Sets `count` producer ids aside.
+    pub(super) fn reserve_producer_ids(
+        &mut self,
+        count: i64,
+        records: &mut Vec<MetadataRecord>,
+    ) -> std::ops::Range<i64> {
+        let start = self.state.producer_ids_end();
+        let end = start.saturating_add(count);
+        self.accept(MetadataRecord::ProducerIdsReserved { end }, records);
+        start..end
+    }
+
+    /// Replays a decided record at once, so that the next decision sees it.
+    fn accept(&mut self, record: MetadataRecord, records: &mut Vec<MetadataRecord>) {
+        match self.state.replay(record.clone()) {
+            Ok(()) => records.push(record),
+            // A decision that does not follow from the state is our mistake; it is not made, and it is not hidden.
+            Err(error) => error!(%error, "a metadata decision contradicts the state and was dropped"),
+        }
+    }
+
+    /// Makes records durable. After a failure the state is loaded again: what was decided did not happen.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`].
+    pub(super) fn commit(&mut self, records: Vec<MetadataRecord>) -> Result<(), MetadataLogError> {
+        let mut all = std::mem::take(&mut self.follow_ups);
+        all.extend(records);
+        if all.is_empty() {
+            return Ok(());
+        }
+        match self.log.append(&all, self.options.clock.now()) {
+            Ok(()) => {
+                self.due.extend(all);
+                Ok(())
+            }
+            Err(failure) => {
+                match self.log.load() {
+                    Ok(state) => self.state = state,
+                    Err(error) => error!(%error, "the metadata cannot be loaded again; changes are refused"),
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Brings the partitions and the image in line with what is durable.
+    pub(super) fn apply(&mut self) {
+        for record in std::mem::take(&mut self.due) {
+            match record {
+                MetadataRecord::TopicCreated { id, .. }
+                | MetadataRecord::PartitionsAdded { id, .. }
+                | MetadataRecord::TopicConfigsChanged { id, .. } => self.refresh_topic(id.0),
+                MetadataRecord::TopicDeleted { id } => {
+                    self.image.remove(id.0);
+                    self.retire_files(id.0);
+                }
+                MetadataRecord::BrokerConfigsChanged { .. } => {
+                    self.refresh_broker_config();
+                    for id in self.state.topics().keys().copied().collect::<Vec<_>>() {
+                        self.refresh_topic(id);
+                    }
+                }
+                MetadataRecord::TopicFilesRetired { .. }
+                | MetadataRecord::ProducerIdsReserved { .. }
+                | MetadataRecord::UncleanStart {} => {}
+            }
+        }
+    }
+
+    /// What is due after the answers have left: follow-up records, the snapshot.
+    pub(super) fn tidy(&mut self) {
+        if let Err(error) = self.commit(Vec::new()) {
+            warn!(%error, "a finished topic deletion could not be recorded; it will be looked at again at the next start");
+        }
+        self.apply();
+        let bytes_max = self.image.broker.metadata_log_max_record_bytes_between_snapshots;
+        if let Err(error) = self.log.snapshot_if_due(&self.state, bytes_max) {
+            error!(%error, "the metadata snapshot was not written; the log before it is kept");
+        }
+    }
+
+    /// Ends the log in good order.
+    pub(super) fn close(self) {
+        info!("metadata closed");
+        drop(self.log);
+    }
+
+    fn refresh_broker_config(&mut self) {
+        let node_id = self.options.config.node_id;
+        let of = |node_id| {
+            self.state.broker_configs(node_id).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        };
+        self.image.cluster_configs = of(None);
+        self.image.broker_configs = of(Some(node_id));
+        let effective = self.options.config.with_dynamic(&self.image.cluster_configs, &self.image.broker_configs);
+        self.image.broker = Arc::new(effective);
+    }
+
+    /// Opens what is not open of a topic, and gives all of it the config that is in force.
+    fn refresh_topic(&mut self, id: TopicId) {
+        // Deleted by a later record of the same commit.
+        let Some(topic) = self.state.topic(id) else { return };
+        let config = Arc::new(self.image.broker.topic_config(&topic.configs));
+        let known = self.image.topic_by_id(id).map(|known| known.partitions.clone()).unwrap_or_default();
+        for partition in known.iter().flatten() {
+            partition.log().set_config(Arc::clone(&config));
+        }
+        let mut image = Topic {
+            id,
+            name: topic.name.clone(),
+            partitions: known,
+            leader_epoch: self.state.leader_epoch(topic),
+            overrides: topic.configs.clone(),
+            config,
+        };
+        for index in image.partitions.len()..usize::try_from(topic.partitions).unwrap_or(0) {
+            let opened = self.open_partition(id, topic, index, &image);
+            image.partitions.push(opened);
+        }
+        self.image.insert(image);
+    }
+
+    fn open_partition(&self, id: TopicId, topic: &TopicState, index: usize, image: &Topic) -> Option<Arc<Partition>> {
+        let partition = i32::try_from(index).ok().and_then(PartitionIndex::new)?;
+        let name = TopicPartition { topic: topic.name.clone(), partition };
+        let now = self.options.clock.now();
+        match self.registry.open(&name, id, Arc::clone(&image.config), (image.leader_epoch, now)) {
+            Ok(partition) => Some(partition),
+            Err(error) => {
+                error!(partition = %name, %error, "partition offline: its log cannot be opened");
+                None
+            }
+        }
+    }
+
+    fn retire_files(&mut self, id: TopicId) {
+        match self.registry.retire_topic(id) {
+            Ok(()) => {
+                let mut records = Vec::new();
+                self.accept(MetadataRecord::TopicFilesRetired { id: WireTopicId(id) }, &mut records);
+                self.follow_ups.extend(records);
+            }
+            Err(error) => report_stuck_files(id, &error),
+        }
+    }
+}
+
+fn report_stuck_files(id: TopicId, error: &StorageError) {
+    error!(topic_id = %id, %error, "the files of a deleted topic could not be set aside; tried again at the next start");
+}

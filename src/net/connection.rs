@@ -1,0 +1,243 @@
+//! One connection: reads frames, hands them to `api::dispatch` in order, and sends the answers in that order.
+//!
+//! Many requests may be on their way; one that waits (for a sync, for new records) does not keep the later ones from being
+//! handled, only from being answered. Bounded: the answers that are owed, and the bytes that the peer has not taken.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::event_loop::NetOptions;
+use super::inbox::Inbox;
+use super::memory::ByteBudget;
+use super::outbox::Outbox;
+use super::watchdog::Watchdog;
+use crate::api::{self, Dispatched, Outgoing, Peer};
+use crate::broker::Broker;
+
+/// How long a connection may be idle before its large read buffer goes back.
+const GIVE_BACK_AFTER: Duration = Duration::from_secs(1);
+/// Requests handled before the event loop gets to the other connections.
+const TURN_REQUESTS_MAX: usize = 32;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("closed by the peer")]
+    ByPeer,
+    #[error("{0}")]
+    BadFrame(#[from] super::inbox::BadFrameSize),
+    #[error("{0}")]
+    Refused(api::CloseReason),
+    #[error("idle for longer than connections.max.idle.ms")]
+    Idle,
+    #[error("a frame did not arrive whole within connection.frame.timeout.ms")]
+    SlowFrame,
+    #[error("the broker is stopping")]
+    Stopping,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// An answer that is owed.
+enum Owed {
+    Ready(Outgoing),
+    Waiting(api::Pending),
+    /// Waits, and nothing behind it is handled before.
+    Exclusive(api::Pending),
+}
+
+/// What woke the connection.
+enum Woken {
+    AnswerReady(Result<Outgoing, api::CloseReason>),
+    Read(io::Result<usize>),
+    CanWrite,
+    Stopping,
+    Silence,
+}
+
+pub(super) struct Connection {
+    stream: TcpStream,
+    peer: Peer,
+    broker: Arc<Broker>,
+    options: NetOptions,
+    inbox: Inbox,
+    owed: VecDeque<Owed>,
+    outbox: Outbox,
+    watchdog: Watchdog,
+}
+
+impl Connection {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: Peer,
+        broker: Arc<Broker>,
+        options: NetOptions,
+        budget: ByteBudget,
+    ) -> Self {
+        let inbox = Inbox::new(options.frame_size_max, budget);
+        let watchdog = Watchdog::new(options.idle_max);
+        Self { stream, peer, broker, options, inbox, owed: VecDeque::new(), outbox: Outbox::default(), watchdog }
+    }
+
+    /// Serves the connection to its end.
+    pub(super) async fn serve(mut self, mut stopping: watch::Receiver<bool>) -> Ended {
+        match self.run(&mut stopping).await {
+            Ok(never) => match never {},
+            Err(ended) => ended,
+        }
+    }
+
+    async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<std::convert::Infallible, Ended> {
+        loop {
+            let handled = if *stopping.borrow() { 0 } else { self.handle_frames()? };
+            self.collect_ready()?;
+            self.send()?;
+            if *stopping.borrow() && self.owed.is_empty() && self.outbox.is_empty() {
+                return Err(Ended::Stopping);
+            }
+            if handled == TURN_REQUESTS_MAX {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if self.may_read(stopping) {
+                self.make_room().await?;
+            }
+            match self.wait(stopping).await {
+                Woken::AnswerReady(answer) => {
+                    self.owed.pop_front();
+                    self.outbox.push(answer.map_err(Ended::Refused)?)?;
+                }
+                Woken::CanWrite => self.watchdog.feed(),
+                Woken::Read(read) => match read? {
+                    0 => return Err(Ended::ByPeer),
+                    _ => self.watchdog.feed(),
+                },
+                Woken::Stopping => {}
+                Woken::Silence => self.on_silence()?,
+            }
+        }
+    }
+
+    /// Handles the frames that are here, as far as limits allow; returns how many.
+    fn handle_frames(&mut self) -> Result<usize, Ended> {
+        let mut handled = 0;
+        while handled < TURN_REQUESTS_MAX && self.has_room() {
+            let Some(frame) = self.inbox.frame()? else { break };
+            let size = frame.len();
+            let dispatched = api::dispatch(&self.broker, &self.peer, frame);
+            self.inbox.consume(size);
+            handled += 1;
+            match dispatched {
+                Dispatched::Answer(answer) => self.owed.push_back(Owed::Ready(answer)),
+                Dispatched::Later(pending) => self.owed.push_back(Owed::Waiting(pending)),
+                Dispatched::Exclusive(pending) => self.owed.push_back(Owed::Exclusive(pending)),
+                Dispatched::Silent => {}
+                Dispatched::Close(reason) => {
+                    // What was asked before is still answered, as far as it is ready and the socket takes it.
+                    self.collect_ready()?;
+                    self.send()?;
+                    return Err(Ended::Refused(reason));
+                }
+            }
+        }
+        Ok(handled)
+    }
+
+    /// Whether one more request may be handled: answers owed and bytes not taken are bounded.
+    fn has_room(&self) -> bool {
+        !matches!(self.owed.back(), Some(Owed::Exclusive(_)))
+            && self.owed.len() < self.options.inflight_requests_max
+            && self.outbox.bytes_held() < self.options.unsent_bytes_max
+    }
+
+    fn may_read(&self, stopping: &watch::Receiver<bool>) -> bool {
+        self.has_room() && !*stopping.borrow()
+    }
+
+    /// Moves the answers at the front that are ready into the outbox.
+    fn collect_ready(&mut self) -> io::Result<()> {
+        while let Some(Owed::Ready(_)) = self.owed.front() {
+            if let Some(Owed::Ready(answer)) = self.owed.pop_front() {
+                self.outbox.push(answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what the socket takes now.
+    fn send(&mut self) -> io::Result<()> {
+        match self.outbox.send(&self.stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Makes room for what comes next, which may wait for the byte budget.
+    async fn make_room(&mut self) -> Result<(), Ended> {
+        // Cancelling it loses nothing: the socket was not read yet.
+        let room = tokio::time::timeout(self.options.frame_timeout, self.inbox.make_room());
+        room.await.map_err(|_| Ended::SlowFrame)
+    }
+
+    /// Waits until there is something to do. Every arm is cancel-safe: readiness stays until it is used, a read that did not
+    /// happen took nothing, a pending answer stays in its place, a watch and a timer hold nothing.
+    async fn wait(&mut self, stopping: &mut watch::Receiver<bool>) -> Woken {
+        let may_read = self.may_read(stopping);
+        let is_stopping = *stopping.borrow();
+        let limit = self.silence_limit();
+        let Self { stream, owed, outbox, watchdog, inbox, .. } = self;
+        // Reading through the half, not after `readable()`: a read that leaves room in the buffer says that the socket is
+        // drained, and saves the read that would only hear "would block".
+        let (mut reader, writer) = stream.split();
+        tokio::select! {
+            biased;
+            answer = poll_fn(|context| poll_front(owed, context)) => Woken::AnswerReady(answer),
+            _ = writer.writable(), if !outbox.is_empty() => Woken::CanWrite,
+            read = reader.read_buf(inbox.room()), if may_read => Woken::Read(read),
+            _ = stopping.changed(), if !is_stopping => Woken::Stopping,
+            () = poll_fn(|context| watchdog.poll_silence(context, limit)) => Woken::Silence,
+        }
+    }
+
+    /// How long a silence means something, in the state that the connection is in.
+    fn silence_limit(&self) -> Duration {
+        if self.inbox.is_oversized() {
+            GIVE_BACK_AFTER.min(self.options.idle_max)
+        } else if self.inbox.is_mid_frame() {
+            self.options.frame_timeout.min(self.options.idle_max)
+        } else {
+            self.options.idle_max
+        }
+    }
+
+    fn on_silence(&mut self) -> Result<(), Ended> {
+        if self.inbox.is_oversized() {
+            self.inbox.give_back();
+            return Ok(());
+        }
+        // A peer that does not take its answer is as idle as one that does not ask; one whose fetch waits is not.
+        let waits_for_us = !self.owed.is_empty() && self.outbox.is_empty();
+        match (waits_for_us, self.inbox.is_mid_frame()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Ended::SlowFrame),
+            (false, false) => Err(Ended::Idle),
+        }
+    }
+}
+
+/// Ready with the first answer owed, once it is.
+fn poll_front(owed: &mut VecDeque<Owed>, context: &mut Context<'_>) -> Poll<Result<Outgoing, api::CloseReason>> {
+    match owed.front_mut() {
+        Some(Owed::Waiting(pending) | Owed::Exclusive(pending)) => pending.as_mut().poll(context),
+        // Ready ones were collected before waiting.
+        Some(Owed::Ready(_)) | None => Poll::Pending,
+    }
+}

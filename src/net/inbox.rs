@@ -1,0 +1,103 @@
+//! What has arrived on a connection: a buffer that grows with the bytes that came, never with a size that was claimed.
+
+use bytes::{Buf, BytesMut};
+
+use super::memory::{ByteBudget, Share};
+
+/// Room that a connection keeps at all times, bytes. Also where growth begins.
+const ROOM_MIN: usize = 8 << 10;
+/// A buffer above this is given back when the connection has been idle.
+const ROOM_KEPT: usize = 64 << 10;
+
+/// Why the stream cannot be split into frames any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a frame of {size} bytes: allowed are 1 to {size_max} (socket.request.max.bytes)")]
+pub(crate) struct BadFrameSize {
+    size: i32,
+    size_max: i32,
+}
+
+/// The bytes of a connection that are not yet handled.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    bytes: BytesMut,
+    frame_size_max: i32,
+    budget: ByteBudget,
+    share: Share,
+}
+
+impl Inbox {
+    /// An empty inbox for frames of up to `frame_size_max` bytes.
+    pub(crate) fn new(frame_size_max: i32, budget: ByteBudget) -> Self {
+        Self { bytes: BytesMut::new(), frame_size_max, budget, share: Share::default() }
+    }
+
+    /// The first frame, without its size field, if all of it is here. [`Self::consume`] takes it away.
+    ///
+    /// # Errors
+    /// [`BadFrameSize`] before anything is allocated for it.
+    pub(crate) fn frame(&self) -> Result<Option<&[u8]>, BadFrameSize> {
+        match self.announced()? {
+            Some(size) => Ok(self.bytes.get(4..4 + size)),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the frame that [`Self::frame`] gave.
+    pub(crate) fn consume(&mut self, frame_size: usize) {
+        self.bytes.advance(self.bytes.len().min(4 + frame_size));
+    }
+
+    /// Sees to it that something can be read. Waits for the budget where the buffer must grow.
+    pub(crate) async fn make_room(&mut self) {
+        if self.bytes.capacity() - self.bytes.len() < ROOM_MIN / 4 {
+            self.grow().await;
+        }
+    }
+
+    /// Where the next bytes go.
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        &mut self.bytes
+    }
+
+    /// Whether the buffer is worth giving back when nothing comes for a while.
+    pub(crate) fn is_oversized(&self) -> bool {
+        self.bytes.is_empty() && self.bytes.capacity() > ROOM_KEPT
+    }
+
+    /// Whether part of a frame is here.
+    pub(crate) fn is_mid_frame(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    /// Gives the buffer and its share of the budget back.
+    pub(crate) fn give_back(&mut self) {
+        self.bytes = BytesMut::new();
+        self.share = Share::default();
+    }
+
+    /// Doubles the room, up to what the current frame needs: a stranger who claims 100 MB and sends 1 KB costs 8 KiB.
+    async fn grow(&mut self) {
+        let used = self.bytes.len();
+        let frame = self.announced().ok().flatten().map_or(0, |size| size.saturating_add(4));
+        let doubled = self.bytes.capacity().max(ROOM_MIN / 2) * 2;
+        let wanted = if frame > used { doubled.min(frame.max(ROOM_MIN)) } else { doubled.min(ROOM_KEPT) };
+        let more = wanted.max(used + ROOM_MIN / 4) - used;
+        if self.bytes.try_reclaim(more) {
+            return;
+        }
+        if wanted > ROOM_KEPT {
+            self.budget.grow_to(&mut self.share, wanted).await;
+        }
+        self.bytes.reserve(more);
+    }
+
+    fn announced(&self) -> Result<Option<usize>, BadFrameSize> {
+        let Some(size) = self.bytes.first_chunk::<4>() else { return Ok(None) };
+        let size = i32::from_be_bytes(*size);
+        match usize::try_from(size) {
+            Ok(length) if size > 0 && size <= self.frame_size_max => Ok(Some(length)),
+            _ => Err(BadFrameSize { size, size_max: self.frame_size_max }),
+        }
+    }
+}

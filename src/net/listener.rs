@@ -1,0 +1,59 @@
+//! Listening sockets: bound before anything is served, accepted until the broker stops.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::event_loop::EventLoops;
+
+/// Connections that the kernel keeps for us until they are accepted (`socket.listen.backlog.size`).
+const BACKLOG: i32 = 1024;
+/// The pause after a failed accept: running out of file descriptors would otherwise turn the loop into a spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds a listening socket.
+///
+/// # Errors
+/// The system's: the address is in use, not ours, or not allowed.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` also takes IPv4, as Java's sockets do.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts until `stopping` says so.
+/// Connections are told the advertised address of the listener with this `index`.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    index: usize,
+    loops: Arc<EventLoops>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        // Both arms are cancel-safe: an unaccepted connection stays in the kernel's queue.
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.changed() => return,
+        };
+        match accepted {
+            Ok((stream, remote)) => loops.take(stream, remote, index).await,
+            Err(error) => {
+                warn!(%error, "accept failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! One partition: its log, its watermarks, and who waits for them.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use model::config::{FlushMode, TopicConfig};
+use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, Timestamp};
+use storage::batch::CheckedBatch;
+use storage::error::{AppendError, ReadError};
+use storage::{Appended, GroupCommit, LogSlice, PartitionLog, ReadSpec};
+
+use super::waiters::{WaitCell, Waiters, WaitsFor};
+
+/// A partition that this broker leads.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    log: Arc<PartitionLog>,
+    leader_epoch: LeaderEpoch,
+    group_commit: Arc<GroupCommit>,
+    /// Never falls while the process lives, also when the topic's flush mode changes.
+    high_watermark: AtomicI64,
+    /// `bytes_appended` of the log when the watermark last moved: for those who wait for a number of bytes.
+    visible_bytes: AtomicU64,
+    waiters: Waiters,
+    retired: AtomicBool,
+}
+
+/// What a read found, with the offsets that describe the log at that moment.
+#[derive(Debug)]
+pub(crate) struct ReadOutcome {
+    /// Whole batches, possibly none.
+    pub(crate) records: LogSlice,
+    /// The end of what is as durable as the topic promises.
+    pub(crate) high_watermark: Offset,
+    /// The end of what a `read_committed` reader sees.
+    pub(crate) last_stable_offset: Offset,
+    /// The first offset that the log still holds.
+    pub(crate) log_start_offset: Offset,
+}
+
+/// The log failed while a request waited for it; whether its records survive is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the partition's log went offline or was deleted before its records were durable")]
+pub(crate) struct CommitFailed;
+
+impl Partition {
+    /// A partition over an open log. Everything in the log was made durable when it was opened.
+    pub(super) fn new(log: Arc<PartitionLog>, leader_epoch: LeaderEpoch, group_commit: Arc<GroupCommit>) -> Arc<Self> {
+        log.begin_epoch(leader_epoch);
+        let partition = Arc::new(Self {
+            leader_epoch,
+            group_commit,
+            high_watermark: AtomicI64::new(log.synced_offset().get()),
+            visible_bytes: AtomicU64::new(log.bytes_appended()),
+            waiters: Waiters::default(),
+            retired: AtomicBool::new(false),
+            log,
+        });
+        let observer = Arc::downgrade(&partition);
+        partition.log.on_durable(Box::new(move || {
+            if let Some(partition) = observer.upgrade() {
+                partition.on_durable();
+            }
+        }));
+        partition
+    }
+
+    /// Its topic's effective config.
+    pub(crate) fn config(&self) -> Arc<TopicConfig> {
+        self.log.config()
+    }
+
+    /// The epoch under which it is led.
+    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
+    }
+
+    /// The log itself, for offsets, times and epochs.
+    pub(crate) fn log(&self) -> &Arc<PartitionLog> {
+        &self.log
+    }
+
+    /// The end of what is as durable as the topic promises: consumers see nothing at or past it.
+    pub(crate) fn high_watermark(&self) -> Offset {
+        Offset::new(self.high_watermark.load(Ordering::Acquire)).unwrap_or(Offset::ZERO)
+    }
+
+    /// The end of what a `read_committed` reader sees: the first offset of the oldest open transaction, or the high
+    /// watermark.
+    pub(crate) fn last_stable_offset(&self) -> Offset {
+        let high_watermark = self.high_watermark();
+        self.log.first_unstable_offset().map_or(high_watermark, |unstable| unstable.min(high_watermark))
+    }
+
+    /// The exclusive end for a reader.
+    pub(crate) fn readable_end(&self, isolation: IsolationLevel) -> Offset {
+        match isolation {
+            IsolationLevel::ReadUncommitted => self.high_watermark(),
+            IsolationLevel::ReadCommitted => self.last_stable_offset(),
+        }
+    }
+
+    /// The largest epoch up to `asked` that has records or is the current one, and where it ends. `None` if `asked` lies
+    /// ahead of ours (correctness by KIP-101 and KIP-320).
+    pub(crate) fn epoch_end(&self, asked: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.log.epoch_end(asked)
+    }
+
+    /// Appends a batch and starts what makes it durable. [`Self::committed`] waits for that.
+    ///
+    /// # Errors
+    /// The log's: the batch is not appended then.
+    pub(crate) fn append(&self, batch: &CheckedBatch<'_>, now: Timestamp) -> Result<Appended, AppendError> {
+        if self.retired.load(Ordering::Acquire) {
+            return Err(AppendError::Offline);
+        }
+        let appended = self.log.append(batch, self.leader_epoch, now)?;
+        if let Appended::Written { .. } = appended {
+            let config = self.log.config();
+            match config.flush_mode {
+                // Also for acks 0 and 1, so that the watermark follows at once.
+                FlushMode::Sync => self.group_commit.request(&self.log),
+                FlushMode::Async => {
+                    self.advance_to(self.log.log_end_offset());
+                    let unsynced = self.log.log_end_offset().distance_from(self.log.synced_offset());
+                    if i64::try_from(unsynced).is_ok_and(|unsynced| unsynced >= config.flush_messages) {
+                        self.group_commit.request(&self.log);
+                    }
+                }
+            }
+        }
+        Ok(appended)
+    }
+
+    /// Has what is unsynced synced soon.
+    pub(crate) fn request_sync(&self) {
+        self.group_commit.request(&self.log);
+    }
+
+    /// Reads whole batches from the one that holds `from`.
+    ///
+    /// # Errors
+    /// The log's: `from` lies outside it, or it cannot be read.
+    pub(crate) fn read(
+        &self,
+        from: Offset,
+        isolation: IsolationLevel,
+        max_bytes: u32,
+        at_least_one_batch: bool,
+    ) -> Result<ReadOutcome, ReadError> {
+        if self.retired.load(Ordering::Acquire) {
+            return Err(ReadError::Offline);
+        }
+        // The watermark first: read later it could lie past what was read, and a client would skip nothing but wonder.
+        let high_watermark = self.high_watermark();
+        let last_stable_offset = self.last_stable_offset().min(high_watermark);
+        let upto = match isolation {
+            IsolationLevel::ReadUncommitted => high_watermark,
+            IsolationLevel::ReadCommitted => last_stable_offset,
+        };
+        let records = self.log.read(ReadSpec { from, upto, max_bytes, at_least_one_batch })?;
+        Ok(ReadOutcome { records, high_watermark, last_stable_offset, log_start_offset: self.log.log_start_offset() })
+    }
+
+    /// Waits until everything below `end` is as durable as the topic promises.
+    ///
+    /// # Errors
+    /// [`CommitFailed`] when the log goes offline first. Cancel-safe: a dropped wait is forgotten.
+    pub(crate) async fn committed(&self, end: Offset) -> Result<(), CommitFailed> {
+        if self.high_watermark() >= end {
+            return Ok(());
+        }
+        let cell = WaitCell::new();
+        let _registered = Registered::new(&self.waiters, WaitsFor::Watermark(end), &cell);
+        while self.high_watermark() < end {
+            if self.log.is_offline() || self.retired.load(Ordering::Acquire) {
+                return Err(CommitFailed);
+            }
+            poll_fn(|context| cell.poll(context)).await;
+            // A cell fires once: by now the watermark is there, or never will be.
+            if self.high_watermark() < end {
+                return Err(CommitFailed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers a wait for bytes; [`Self::forget`] ends it.
+    pub(super) fn watch(&self, cell: &Arc<WaitCell>) {
+        self.waiters.register(WaitsFor::Bytes, cell);
+    }
+
+    /// Ends what [`Self::watch`] began.
+    pub(super) fn forget(&self, cell: &Arc<WaitCell>) {
+        self.waiters.deregister(cell);
+    }
+
+    /// Ends every wait without a result: those who wait look again.
+    pub(super) fn wake_all(&self) {
+        self.waiters.fire_all();
+    }
+
+    /// Refuses everything from here on: the topic is deleted.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        self.waiters.fire_all();
+    }
+
+    fn on_durable(&self) {
+        if self.log.is_offline() {
+            self.waiters.fire_all();
+        } else {
+            self.advance_to(self.log.synced_offset());
+        }
+    }
+
+    fn advance_to(&self, end: Offset) {
+        let before = self.high_watermark.fetch_max(end.get(), Ordering::AcqRel);
+        if end.get() > before {
+            // Counts also bytes that are appended but not visible yet: who waits for bytes may wake early and look
+            // again, never late.
+            let bytes = self.log.bytes_appended();
+            let seen = self.visible_bytes.fetch_max(bytes, Ordering::SeqCst);
+            self.waiters.advanced(end, bytes.saturating_sub(seen).max(1));
+        }
+    }
+}
+
+/// Holds the leader epoch that a reader knows against ours (KIP-320); -1 is not checked.
+pub(crate) fn check_epoch(partition: &Partition, known: i32) -> Result<(), ErrorCode> {
+    match LeaderEpoch::new(known) {
+        Some(known) if known < partition.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
+        Some(known) if known > partition.leader_epoch() => Err(ErrorCode::UnknownLeaderEpoch),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A registration that ends when dropped.
+struct Registered<'a> {
+    waiters: &'a Waiters,
+    cell: &'a Arc<WaitCell>,
+}
+
+impl<'a> Registered<'a> {
+    fn new(waiters: &'a Waiters, waits_for: WaitsFor, cell: &'a Arc<WaitCell>) -> Self {
+        waiters.register(waits_for, cell);
+        Self { waiters, cell }
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.waiters.deregister(self.cell);
+    }
+}

@@ -1,0 +1,133 @@
+//! Who waits for a partition's watermark. A waiting request costs nothing until the watermark moves far enough for it.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use model::Offset;
+
+/// More than the bytes of any log: what a wait misses while it is not known.
+const UNKNOWN: i64 = i64::MAX / 2;
+
+/// What one request waits for; shared between the request and the partitions that it waits on.
+#[derive(Debug)]
+pub(super) struct WaitCell {
+    fired: AtomicBool,
+    /// Bytes that must still become visible, over all partitions of the wait.
+    missing: AtomicI64,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl WaitCell {
+    /// A wait that no number of bytes ends before [`Self::expect`] says how many are needed.
+    pub(super) fn new() -> Arc<Self> {
+        let missing = AtomicI64::new(UNKNOWN);
+        Arc::new(Self { fired: AtomicBool::new(false), missing, waker: Mutex::new(None) })
+    }
+
+    /// Says how many bytes the wait is for; those that came since it began count.
+    pub(super) fn expect(&self, missing: i64) {
+        let came = UNKNOWN - self.missing.fetch_sub(UNKNOWN - missing, Ordering::AcqRel);
+        if came >= missing {
+            self.fire();
+        }
+    }
+
+    /// Ends the wait.
+    pub(super) fn fire(&self) {
+        if !self.fired.swap(true, Ordering::AcqRel) {
+            let waker = self.lock().take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Ready when the wait has ended.
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        if self.fired.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        let mut waker = self.lock();
+        match &mut *waker {
+            Some(known) => known.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        drop(waker);
+        // Fired between the first look and the registration.
+        if self.fired.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn saw_bytes(&self, bytes: u64) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(UNKNOWN).min(UNKNOWN);
+        self.missing.fetch_sub(bytes, Ordering::AcqRel) <= bytes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When a waiter is done with one partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WaitsFor {
+    /// The watermark reaches this offset.
+    Watermark(Offset),
+    /// Its cell's bytes become visible, here or elsewhere.
+    Bytes,
+}
+
+/// The waiters of one partition.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    count: AtomicUsize,
+    list: Mutex<Vec<(WaitsFor, Arc<WaitCell>)>>,
+}
+
+impl Waiters {
+    /// Adds a waiter. What moved before is not seen: the caller looks again after this.
+    pub(super) fn register(&self, waits_for: WaitsFor, cell: &Arc<WaitCell>) {
+        let mut list = self.lock();
+        list.push((waits_for, Arc::clone(cell)));
+        self.count.store(list.len(), Ordering::SeqCst);
+    }
+
+    /// Takes a waiter away; one that is gone already is fine.
+    pub(super) fn deregister(&self, cell: &Arc<WaitCell>) {
+        let mut list = self.lock();
+        list.retain(|(_, known)| !Arc::ptr_eq(known, cell));
+        self.count.store(list.len(), Ordering::SeqCst);
+    }
+
+    /// The watermark is at `watermark` now, `bytes` further than before.
+    pub(super) fn advanced(&self, watermark: Offset, bytes: u64) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut list = self.lock();
+        list.retain(|(waits_for, cell)| {
+            let is_done = match waits_for {
+                WaitsFor::Watermark(offset) => watermark >= *offset,
+                WaitsFor::Bytes => cell.saw_bytes(bytes),
+            };
+            if is_done {
+                cell.fire();
+            }
+            !is_done
+        });
+        self.count.store(list.len(), Ordering::SeqCst);
+    }
+
+    /// Ends every wait: the log went offline, the topic was deleted, the broker stops.
+    pub(super) fn fire_all(&self) {
+        let mut list = self.lock();
+        for (_, cell) in list.drain(..) {
+            cell.fire();
+        }
+        self.count.store(0, Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(WaitsFor, Arc<WaitCell>)>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

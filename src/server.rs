@@ -1,0 +1,240 @@
+//! Builds the broker's parts and starts and stops them in order.
+//!
+//! Start: the data directory and its lock, the sockets, the metadata, every log, the event loops. Stop, on SIGTERM or
+//! SIGINT: no new connections, waiting requests answered, answers sent, logs synced, the clean mark written. A second
+//! signal ends the process at once, which is a crash like any other: the next start recovers.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::BrokerId;
+use model::config::{BrokerConfig, Listener};
+use storage::error::SyncError;
+use storage::{GroupCommit, LogManager, LogManagerOptions, OpenError, RealDisk};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::background::Background;
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
+use crate::net::{ByteBudget, EventLoops, NetOptions, listener};
+use crate::partitions::{FetchSessions, Registry};
+
+/// Event loops when `num.network.threads` does not say: one for each processor, but more than this was not measured yet.
+const EVENT_LOOPS_MAX: usize = 16;
+
+/// Why the broker could not start, or did not stop cleanly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The data directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataLogError),
+    /// A listener's name does not resolve.
+    #[error("listener {listener}: the host is not known: {error}")]
+    Resolve {
+        /// As configured.
+        listener: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// A listener's address cannot be bound.
+    #[error("listener {listener}: {error}")]
+    Bind {
+        /// As configured.
+        listener: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// Threads, runtimes, signals.
+    #[error("the system refused a thread, a timer or a signal handler: {0}")]
+    System(io::Error),
+    /// The logs were not closed in order.
+    #[error("stopped, but not cleanly; the next start recovers: {0}")]
+    Close(#[from] SyncError),
+}
+
+/// Where the broker can be reached, once it can.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// The bound addresses, in the order of the listeners.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The data directory.
+    pub(crate) dir: PathBuf,
+}
+
+/// Runs a broker until a signal stops it. `on_ready` is called when it serves.
+///
+/// # Errors
+/// [`ServeError`].
+pub(crate) fn run(config: BrokerConfig, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
+    runtime.block_on(serve(Arc::new(config), on_ready))
+}
+
+async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    let mut signals = Signals::register().map_err(ServeError::System)?;
+    let dir = data_dir(&config);
+    let listeners = config.served_listeners();
+    let parts = Parts::open(&config, &dir)?;
+    let sockets = listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+    let mut addresses = Vec::with_capacity(sockets.len());
+    for socket in &sockets {
+        addresses.push(socket.local_addr().map_err(ServeError::System)?);
+    }
+    let (broker, metadata_thread) = parts.broker(&config)?;
+    let (stop, stopping) = watch::channel(false);
+    let loops = start_loops(&config, &broker, &stopping).map_err(ServeError::System)?;
+    let background =
+        Background::start(Arc::clone(&parts.registry), parts.clock, &config).map_err(ServeError::System)?;
+    let mut accepts = tokio::task::JoinSet::new();
+    for (index, socket) in sockets.into_iter().enumerate() {
+        accepts.spawn(listener::accept(socket, index, Arc::clone(&loops), stopping.clone()));
+    }
+    info!(data = %dir.display(), listeners = ?addresses, cluster_id = broker.cluster_id, "Kafka Server started");
+    on_ready(&Ready { addresses, dir });
+
+    signals.stop().await;
+    info!("stopping: connections drain; a second signal stops at once");
+    let mut second = tokio::task::JoinSet::new();
+    second.spawn(signals.end_process_on_the_next());
+    broker.stop_waiting();
+    // Receivers exist as long as the loops do.
+    stop.send_replace(true);
+    parts.registry.wake_all();
+    while accepts.join_next().await.is_some() {}
+    if let Some(loops) = Arc::into_inner(loops) {
+        // Off this thread, so that signals are still heard.
+        tokio::task::spawn_blocking(move || loops.join()).await.unwrap_or_default();
+    }
+    background.stop();
+    drop(broker);
+    if metadata_thread.join().is_err() {
+        warn!("the metadata thread ended with a panic");
+    }
+    parts.close()
+}
+
+/// What lies beneath the broker.
+struct Parts {
+    clock: Clock,
+    log_manager: Arc<LogManager>,
+    group_commit: Arc<GroupCommit>,
+    registry: Arc<Registry>,
+}
+
+impl Parts {
+    fn open(config: &BrokerConfig, dir: &Path) -> Result<Self, ServeError> {
+        let clock = Clock::start();
+        let options = LogManagerOptions {
+            node_id: BrokerId::new(config.node_id).unwrap_or_default(),
+            cluster_id_if_new: Uuid::new_v4().into_bytes(),
+            directory_id_if_new: Uuid::new_v4().into_bytes(),
+            ..LogManagerOptions::default()
+        };
+        let log_manager = Arc::new(LogManager::open(Arc::new(RealDisk), dir, options)?);
+        let threads = usize::try_from(config.flush_threads).unwrap_or(1);
+        let group_commit = Arc::new(GroupCommit::start(threads).map_err(ServeError::System)?);
+        let registry = Arc::new(Registry::new(Arc::clone(&log_manager), Arc::clone(&group_commit)));
+        Ok(Self { clock, log_manager, group_commit, registry })
+    }
+
+    fn broker(&self, config: &Arc<BrokerConfig>) -> Result<(Arc<Broker>, JoinHandle<()>), ServeError> {
+        let log = MetadataLog::open(&self.log_manager, self.clock.now())?;
+        let options = MetadataOptions { config: Arc::clone(config), clock: self.clock };
+        let was_clean = self.log_manager.was_clean();
+        let (metadata, thread) = Metadata::start(log, Arc::clone(&self.registry), options, was_clean)?;
+        let count = |value: i32| usize::try_from(value).unwrap_or(0);
+        let sessions = FetchSessions::new(
+            count(config.max_incremental_fetch_session_cache_slots),
+            count(config.fetch_session_partitions_max),
+        );
+        let broker = Broker::new(self.clock, metadata, sessions, self.log_manager.cluster_id().to_owned());
+        Ok((Arc::new(broker), thread))
+    }
+
+    fn close(self) -> Result<(), ServeError> {
+        self.group_commit.stop();
+        self.log_manager.close()?;
+        info!("stopped cleanly");
+        Ok(())
+    }
+}
+
+fn data_dir(config: &BrokerConfig) -> PathBuf {
+    let first = config.log_dirs.as_deref().and_then(<[_]>::first);
+    PathBuf::from(first.unwrap_or(&config.log_dir))
+}
+
+fn bind(listener: &Listener) -> Result<TcpListener, ServeError> {
+    let host = if listener.host.is_empty() { "::" } else { &listener.host };
+    let resolve = |error| ServeError::Resolve { listener: listener.to_string(), error };
+    let addresses = (host, listener.port).to_socket_addrs().map_err(resolve)?;
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match listener::bind(address) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => failure = error,
+        }
+    }
+    Err(ServeError::Bind { listener: listener.to_string(), error: failure })
+}
+
+fn start_loops(
+    config: &BrokerConfig,
+    broker: &Arc<Broker>,
+    stopping: &watch::Receiver<bool>,
+) -> io::Result<Arc<EventLoops>> {
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from).min(EVENT_LOOPS_MAX);
+    let threads = config.num_network_threads.map_or_else(processors, count);
+    let idle_max = u64::try_from(config.connections_max_idle_ms).unwrap_or(u64::from(u32::MAX));
+    let options = NetOptions {
+        frame_size_max: config.socket_request_max_bytes,
+        inflight_requests_max: count(config.connection_inflight_requests_max),
+        unsent_bytes_max: count(config.connection_unsent_bytes_max),
+        idle_max: Duration::from_millis(idle_max),
+        frame_timeout: Duration::from_millis(u64::from(config.connection_frame_timeout_ms.unsigned_abs())),
+        connections_max: count(config.max_connections),
+        connections_per_ip_max: count(config.max_connections_per_ip),
+    };
+    let budget = ByteBudget::new(u32::try_from(config.request_bytes_max()).unwrap_or(u32::MAX));
+    EventLoops::start(threads, broker, options, &budget, stopping).map(Arc::new)
+}
+
+/// The signals that stop a broker.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn register() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them. Both arms are cancel-safe: a signal stays noted until it is received.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// From now on a signal ends the process as if nobody had asked.
+    async fn end_process_on_the_next(mut self) {
+        self.stop().await;
+        warn!("second signal: stopped at once");
+        std::process::exit(130);
+    }
+}
