@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     std::fs::write(out.join("messages.rs"), schema::rust::modules(&files))?;
     std::fs::write(out.join("api_keys.rs"), schema::rust::api_keys(&files))?;
-    std::fs::write(out.join("cases.rs"), schema::rust::cases(&files))?;
+    std::fs::write(out.join("cases.rs"), schema::rust::cases(&files, "crate::messages"))?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! works against Apache Kafka as well and judges our wire from outside.
 
 mod arguments;
+mod bench;
 mod client;
 mod consume;
 mod error;
@@ -46,6 +47,8 @@ enum Command {
     Produce(produce::ProduceArgs),
     /// Prints the records of a topic
     Consume(consume::ConsumeArgs),
+    /// Puts a broker under load and measures it
+    Bench(bench::BenchArgs),
 }
 
 /// Where the cluster is and how to print: what every client command takes.
@@ -89,6 +92,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Topic(args) => topic::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,8 @@
 #   tests/support/install.sh kafka-tool-jars  prints the folder with the jars of Kafka's command-line tools (DumpLogSegments, ...)
 #   tests/support/install.sh python           prints the interpreter of a venv with confluent-kafka and kafka-python
 #   tests/support/install.sh node             prints the node_modules folder with kafkajs
+#   tests/support/install.sh go               prints the compiled Go client of the tests (franz-go)
+#   tests/support/install.sh java             prints the folder with the compiled Java client of the tests
 #   tests/support/install.sh debian           the system's packages: compilers, kcat, rsyslog with omkafka
 #
 # Installed things go to target/test-tools, or to the folder that TIDELOG_TEST_TOOLS names, which several clones may share.
@@ -15,6 +17,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
+clients=$root/tests/compat/clients
 tools=${TIDELOG_TEST_TOOLS:-$root/target/test-tools}
 mkdir -p "$tools"
 
@@ -63,12 +66,11 @@ debian_install() {
   apt_updated=yes
 }
 
-# The C compilers and cmake build librdkafka for the rdkafka crate.
+# The compilers and make build librdkafka for the rdkafka crate.
 debian() {
   need cc gcc libc6-dev
   need c++ g++
   need make make
-  need cmake cmake
   need kcat kcat
   PATH=$PATH:/usr/sbin need rsyslogd rsyslog
   [[ -e $(rsyslog_module omkafka) ]] || debian_install rsyslog-kafka
@@ -99,7 +101,7 @@ copy_jars() {
 
 python() {
   local dir
-  dir=$tools/python-$(fingerprint "$here/python/requirements.txt")
+  dir=$tools/python-$(fingerprint "$clients/python/requirements.txt")
   once "$dir" make_venv "$dir"
   echo "$dir/venv/bin/python"
 }
@@ -107,27 +109,53 @@ python() {
 make_venv() {
   need python3 python3 python3-venv
   python3 -c 'import venv, ensurepip' 2> /dev/null || debian_install python3-venv
-  say "Python clients of tests/support/python/requirements.txt with pip"
+  say "Python clients of tests/compat/clients/python/requirements.txt with pip"
   local venv=$1.venv
   rm -rf "$venv"
   python3 -m venv "$venv" || fail "python3 -m venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$here/python/requirements.txt" >&2 \
-    || fail "pip could not install tests/support/python/requirements.txt"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$clients/python/requirements.txt" >&2 \
+    || fail "pip could not install tests/compat/clients/python/requirements.txt"
   ln -s "$venv" "$2/venv"
 }
 
 node() {
   local dir
-  dir=$tools/node-$(fingerprint "$here/node/package.json" "$here/node/package-lock.json")
+  dir=$tools/node-$(fingerprint "$clients/node/package.json" "$clients/node/package-lock.json")
   once "$dir" npm_ci
   echo "$dir/node_modules"
 }
 npm_ci() {
   need node nodejs
   need npm npm
-  say "JavaScript clients of tests/support/node/package-lock.json with npm"
-  cp "$here"/node/package.json "$here"/node/package-lock.json "$1"
-  npm ci --prefix "$1" --silent --no-audit --no-fund >&2 || fail "npm ci in tests/support/node"
+  say "JavaScript clients of tests/compat/clients/node/package-lock.json with npm"
+  cp "$clients"/node/package.json "$clients"/node/package-lock.json "$1"
+  npm ci --prefix "$1" --silent --no-audit --no-fund >&2 || fail "npm ci in tests/compat/clients/node"
+}
+
+go_client() {
+  local dir
+  dir=$tools/go-$(fingerprint "$clients"/go/go.mod "$clients"/go/go.sum "$clients"/go/*.go)
+  once "$dir" go_build
+  echo "$dir/client"
+}
+go_build() {
+  need go golang-go
+  say "Go client of tests/compat/clients/go with go build"
+  (cd "$clients/go" && GOFLAGS=-mod=readonly go build -buildvcs=false -o "$1/client" . >&2) \
+    || fail "go build in tests/compat/clients/go ($(go version); go.mod says which version it needs)"
+}
+
+java_client() {
+  local lib dir
+  lib=$(jars broker)
+  dir=$tools/java-$(fingerprint "$clients"/java/*.java "$here/kafka/pom.xml")
+  once "$dir" java_build "$lib"
+  echo "$dir"
+}
+java_build() {
+  jdk
+  say "Java client of tests/compat/clients/java with javac"
+  javac -nowarn -cp "$1/*" -d "$2" "$clients"/java/*.java >&2 || fail "javac in tests/compat/clients/java"
 }
 
 part() {
@@ -136,14 +164,16 @@ part() {
     kafka-tool-jars) jars tools ;;
     python)          python ;;
     node)            node ;;
+    go)              go_client ;;
+    java)            java_client ;;
     debian)          debian ;;
-    -h | --help)     sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help)     sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *)               fail "no part is called '$1'; see $0 --help" ;;
   esac
 }
 
 if [[ $# -eq 0 ]]; then
-  for name in debian kafka-jars kafka-tool-jars python node; do
+  for name in debian kafka-jars kafka-tool-jars java python node go; do
     part "$name" > /dev/null
   done
   say "all there, in $tools"

@@ -4,6 +4,7 @@
 #   tests/support/kafka.sh start PORT DIR [PROPERTIES]  one KRaft broker on 127.0.0.1:PORT with its data in DIR; returns when it
 #                                                       serves; the lines of the file PROPERTIES win over the ones below
 #   tests/support/kafka.sh stop DIR                     stops it and waits until it is gone
+#   tests/support/kafka.sh kill DIR                     ends it without warning; `start` with the same PORT and DIR goes on
 #   tests/support/kafka.sh tool CLASS [ARG...]          one of Kafka's command-line tools, e.g. kafka.tools.DumpLogSegments
 #
 # KAFKA_CONTROLLER_PORT (PORT + 1) is taken too. KAFKA_JVM holds options of the broker's JVM; the default starts fast and stays
@@ -11,7 +12,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 write_config() {
   local port=$1 controller=${KAFKA_CONTROLLER_PORT:-$(($1 + 1))} dir=$2
@@ -57,10 +58,11 @@ start() {
 
 alive() { kill -0 "$(cat "$1/pid")" 2> /dev/null; }
 
+# stop DIR [SIGNAL]
 stop() {
   local dir=$1
   [[ -e $dir/pid ]] || { echo "no broker was started in $dir" >&2; return 1; }
-  kill "$(cat "$dir/pid")" 2> /dev/null || true
+  kill "-${2:-TERM}" "$(cat "$dir/pid")" 2> /dev/null || true
   while alive "$dir"; do sleep 0.1; done
   rm -f "$dir/pid"
 }
@@ -68,6 +70,7 @@ stop() {
 case ${1:-} in
   start) [[ $# -eq 3 || $# -eq 4 ]] || usage; start "${@:2}" ;;
   stop)  [[ $# -eq 2 ]] || usage; stop "$2" ;;
+  kill)  [[ $# -eq 2 ]] || usage; stop "$2" KILL ;;
   tool)
     [[ $# -ge 2 ]] || usage
     jars=$("$here/install.sh" kafka-tool-jars)

@@ -3,8 +3,10 @@
 //! Owns: the list of tasks. A task says what failed on standard error and ends with exit code 1.
 #![forbid(unsafe_code)]
 
+mod ci;
 mod docs;
 mod schema_import;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,17 +16,23 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks", disable_help_subcommand = true)]
 enum Task {
+    /// Runs everything that must hold: format, lints, documentation, tidy, generated pages, build, all tests.
+    Ci,
     /// Writes the generated pages of docs/ from the tables in the code.
     Docs(docs::Args),
     /// Works on the schema of the wire.
     #[command(subcommand)]
     Schema(schema_import::Task),
+    /// Checks what the compiler and clippy do not: who imports whom, sizes, tables against code, links.
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn std::error::Error>> = match Task::parse() {
+        Task::Ci => ci::run(&root()).map_err(Box::from),
         Task::Docs(args) => docs::run(&root(), &args).map_err(Box::from),
         Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),
+        Task::Tidy => tidy::run(&root()).map_err(Box::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

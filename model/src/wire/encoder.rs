@@ -222,6 +222,15 @@ impl Encoder {
         Ok(())
     }
 
+    /// A struct or null as the value of a tagged field.
+    ///
+    /// # Errors
+    /// [`EncodeError`] of the struct.
+    pub fn nullable_tagged_struct<T: Encode>(&mut self, value: Option<&T>, version: i16) -> Result<(), EncodeError> {
+        self.unsigned_varint(u32::from(value.is_some()));
+        value.map_or(Ok(()), |value| value.encode(self, version))
+    }
+
     /// One tagged field: its tag, its size, and what `value` writes.
     ///
     /// # Errors

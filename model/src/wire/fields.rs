@@ -167,6 +167,14 @@ impl<'a> Reader<'a> {
         if self.i8()? < 0 { Ok(None) } else { T::decode(self, version).map(Some) }
     }
 
+    /// A struct or null as the value of a tagged field, where a varint says which: 0 is null.
+    ///
+    /// # Errors
+    /// [`WireError`] of the varint or the struct.
+    pub fn nullable_tagged_struct<T: Decode<'a>>(&mut self, version: i16) -> Result<Option<T>, WireError> {
+        if self.unsigned_varint()? == 0 { Ok(None) } else { T::decode(self, version).map(Some) }
+    }
+
     /// The tagged fields at the end of a struct. `field` is given each tag with a reader of exactly its bytes; it reads
     /// the fields that it knows and says so, and what it does not know is skipped and costs no memory. As in Kafka, a
     /// tag may come twice, and then the last one counts.

@@ -50,13 +50,14 @@ impl Code {
         self.text.push_str(&other.text);
     }
 
-    /// Whether `word` occurs as a word of its own.
+    /// Whether `word` occurs as a word of its own, and not as the name of a field.
     pub(super) fn mentions(&self, word: &str) -> bool {
         let outside = |character: Option<char>| !character.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let field = |character: Option<char>| character == Some('.');
         self.text.match_indices(word).any(|(place, _)| {
             let before = self.text.get(..place).and_then(|text| text.chars().next_back());
             let after = self.text.get(place + word.len()..).and_then(|text| text.chars().next());
-            outside(before) && outside(after)
+            outside(before) && !field(before) && outside(after)
         })
     }
 

@@ -61,6 +61,9 @@ fn tagged(body: &mut Code, shape: &Shape<'_>) {
 
 fn expression(field: &Field, shape: &Shape<'_>) -> String {
     let Some(nullable) = field.nullable else { return plain(&field.kind, shape) };
+    if let (Type::Struct(_), Some(_)) = (&field.kind, field.tag) {
+        return "reader.nullable_tagged_struct(version)?".to_owned();
+    }
     let or_null = or_null(&field.kind, shape);
     if field.is_always_nullable() {
         return or_null;

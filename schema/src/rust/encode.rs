@@ -87,7 +87,8 @@ fn statement(body: &mut Code, field: &Field, shape: &Shape<'_>) {
         return;
     };
     if let (Type::Struct(_), true) = (&field.kind, field.is_always_nullable()) {
-        body.line(&format!("encoder.nullable_struct({place}.as_ref(), version)?;"));
+        let method = if field.tag.is_some() { "nullable_tagged_struct" } else { "nullable_struct" };
+        body.line(&format!("encoder.{method}({place}.as_ref(), version)?;"));
         return;
     }
     body.open(&format!("match &{place}"));

@@ -73,16 +73,16 @@ pub fn modules(files: &[File]) -> String {
     code.into_text()
 }
 
-/// The table of all messages that tests walk: a `crate::testing::Case` for each.
+/// The table of all messages that tests walk: a `crate::testing::Case` for each, whose modules stand in `parent`.
 #[must_use]
-pub fn cases(files: &[File]) -> String {
+pub fn cases(files: &[File], parent: &str) -> String {
     let mut code = Code::new();
     code.line("/// Every message.");
     code.line("pub static CASES: &[crate::testing::Case] = &[");
     for (file, message) in files.iter().flat_map(|file| file.messages.iter().map(move |message| (file, message))) {
         let name = format!("{}{}", file.name, message.role.suffix());
         let lifetime = if borrows_at_top(&name, message) { "<'_>" } else { "" };
-        let ty = format!("crate::messages::{}::{name}{lifetime}", file.snake_name());
+        let ty = format!("{parent}::{}::{name}{lifetime}", file.snake_name());
         code.open("crate::testing::Case");
         code.line(&format!(
             "name: \"{name}\", code: {}, versions: {}..={},",

@@ -187,6 +187,19 @@ impl Cluster {
         Ok(leaders)
     }
 
+    /// The address of a broker as the last metadata had it.
+    pub(crate) fn address(&self, node: i32) -> Option<&str> {
+        self.addresses.get(&node).map(String::as_str)
+    }
+
+    /// The version in which [`Self::call`] would send `R`.
+    ///
+    /// # Errors
+    /// Those of connecting, and [`ClientError::NoCommonVersion`].
+    pub(crate) fn version<R: Request>(&mut self, highest: i16, deadline: Deadline) -> Result<i16, ClientError> {
+        self.connection(To::Any, deadline)?.version::<R>(highest)
+    }
+
     fn controller(&mut self, deadline: Deadline) -> Result<i32, ClientError> {
         if self.controller.is_none() {
             self.metadata(Some(&[]), false, deadline)?;

@@ -20,7 +20,7 @@ pub(crate) const LATEST: i64 = -1;
 pub(crate) const EARLIEST: i64 = -2;
 
 /// The highest version that names topics; later ones carry ids.
-const FETCH_HIGHEST: i16 = 12;
+pub(crate) const FETCH_HIGHEST: i16 = 12;
 const FETCH_BYTES_MAX: i32 = 16 << 20;
 const PARTITION_BYTES_MAX: i32 = 4 << 20;
 

@@ -20,7 +20,7 @@ use super::record_batch::{BatchBuilder, Producer};
 use super::{ClientError, Cluster};
 
 /// The highest version that names topics; later ones carry ids.
-const PRODUCE_HIGHEST: i16 = 12;
+pub(crate) const PRODUCE_HIGHEST: i16 = 12;
 
 /// How to send.
 #[derive(Clone, Copy, Debug)]

@@ -59,7 +59,7 @@ mod tests {
     fn names_read_back_and_others_are_nobodys() {
         let partition = parse_partition("a-b.c-12").unwrap();
         assert_eq!((partition.topic.as_str(), partition.partition.get()), ("a-b.c", 12));
-        for other in ["a", "a-", "a-01", "a-+1", "a--1", "-1", "a/b-1", "lost+found", "a-99999999999"] {
+        for other in ["a", "a-", "a-01", "a-+1", "-1", "a/b-1", "lost+found", "a-99999999999"] {
             assert_eq!(parse_partition(other), None, "{other}");
         }
     }

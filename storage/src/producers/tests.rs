@@ -185,6 +185,27 @@ fn replay_of_stored_batches_gives_the_live_table() {
     assert_eq!(replayed.encode_snapshot(Offset::ZERO), live.encode_snapshot(Offset::ZERO));
 }
 
+#[test]
+fn the_golden_snapshot_reads_and_is_written_the_same() {
+    let mut table = ProducerTable::new(1000);
+    for sequence in 0..7 {
+        table.apply(&batch(3, 1, sequence, 1), at(i64::from(sequence)));
+    }
+    let stamped = AppendedAt { log_append_time: Some(Timestamp::new(1001)), ..at(7) };
+    table.apply(&batch(4, 0, i32::MAX, 3), stamped);
+    table.apply(&ProducerBatch { is_transactional: true, ..batch(5, 2, 0, 1) }, at(10));
+    table.apply(&ProducerBatch { is_transactional: true, ..batch(6, 0, 0, 1) }, at(11));
+    let end = marker(6, 0, 1, 12);
+    table.replay(&BatchView::parse(&end).unwrap(), Timestamp::new(1002)).unwrap();
+    let bytes = table.encode_snapshot(Offset::new(13).unwrap());
+    let golden = include_bytes!("../../tests/golden/producer_snapshot_v1.bin");
+    assert_eq!(bytes, golden, "a changed format is a new version; this one must stay readable");
+    let (read, end_offset) = ProducerTable::decode_snapshot(golden, 1000).unwrap();
+    assert_eq!(end_offset.get(), 13);
+    assert_eq!(read.first_unstable_offset(), table.first_unstable_offset());
+    assert_eq!(read.encode_snapshot(end_offset), golden);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Send { id: i64, epoch: i16, shift: i32, count: u32 },

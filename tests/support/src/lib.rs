@@ -3,12 +3,14 @@
 //! that needs it. Knows nothing of the wire or of any client.
 #![forbid(unsafe_code)]
 
+mod broker;
 mod kafka;
 mod process;
 mod tidelog;
 mod tools;
 
-pub use kafka::RealKafka;
+pub use broker::Broker;
+pub use kafka::{RealKafka, kafka_tool};
 pub use process::{free_port, wait_until};
 pub use tidelog::Tidelog;
-pub use tools::{Part, install};
+pub use tools::{Part, install, system_command};

@@ -2,20 +2,33 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A TCP port of 127.0.0.1 that nobody listened on a moment ago. The kernel hands such ports out in turn, so two tests that
-/// ask at the same time get different ones.
+const PORT_FIRST: u32 = 14_000;
+const PORTS: u32 = 18_000;
+
+/// A TCP port of 127.0.0.1 that nobody listened on a moment ago.
+///
+/// It lies below the ports that the kernel gives to clients (32768 and up). Among those a client that tries to reach a broker
+/// while it is down would, sooner or later, be given the broker's own port for itself: it would connect to itself and keep the
+/// broker from starting again.
 ///
 /// # Panics
 /// When the machine has no port left.
 #[must_use]
 #[track_caller]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|error| panic!("no free port: {error}"));
-    listener.local_addr().unwrap_or_else(|error| panic!("a listener without an address: {error}")).port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test processes that run at the same time begin at different places.
+    let start = std::process::id().wrapping_mul(7919);
+    (0..PORTS)
+        .map(|_| start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS + PORT_FIRST)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .unwrap_or_else(|| panic!("no free port"))
 }
 
 /// Asks `condition` again and again until it holds.

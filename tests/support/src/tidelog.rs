@@ -86,9 +86,10 @@ impl Tidelog {
             .unwrap_or_else(|error| panic!("{} does not run: {error}", self.binary.display()));
         let child = self.child.insert(child);
         let mut ended = None;
+        let address = self.address;
         wait_until("a broker that takes connections", START_LIMIT, || {
             ended = child.try_wait().ok().flatten();
-            ended.is_some() || TcpStream::connect(self.address).is_ok()
+            ended.is_some() || TcpStream::connect(address).is_ok()
         });
         if let Some(status) = ended {
             self.child = None;

@@ -16,6 +16,10 @@ pub enum Part {
     Python,
     /// The `node_modules` folder with the JavaScript clients.
     Node,
+    /// The compiled Go client of `tests/compat`.
+    Go,
+    /// The folder with the compiled Java client of `tests/compat`; it runs with the jars of [`Self::KafkaJars`].
+    Java,
 }
 
 impl Part {
@@ -26,6 +30,8 @@ impl Part {
             Self::KafkaToolJars => "kafka-tool-jars",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Go => "go",
+            Self::Java => "java",
         }
     }
 }
@@ -46,6 +52,15 @@ pub fn install(part: Part) -> PathBuf {
     assert!(output.status.success(), "tests/support/install.sh {} failed", part.name());
     let path = String::from_utf8_lossy(&output.stdout);
     PathBuf::from(path.trim_end())
+}
+
+/// A program of the system, without the folders of libraries that cargo adds for tests: kcat and rsyslog would take our
+/// build of librdkafka for their own.
+#[must_use]
+pub fn system_command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
 }
 
 /// A script beside this crate.

@@ -1,0 +1,83 @@
+//! The broker that a test of behaviour speaks to, whichever it is.
+
+use std::path::Path;
+
+use crate::{RealKafka, Tidelog};
+
+/// A broker with no topics: ours, unless the environment says otherwise. `TIDELOG_TEST_BROKER=kafka` starts a real Kafka, so
+/// that a test can be judged itself, and `TIDELOG_TEST_BROKER=HOST:PORT` names a broker that runs already.
+#[derive(Debug)]
+pub enum Broker {
+    /// A process of ours, and the folder that its data and its log are in.
+    Tidelog(Tidelog, tempfile::TempDir),
+    /// A process of the real Kafka.
+    Kafka(RealKafka),
+    /// A broker that somebody else started.
+    Running(String),
+}
+
+impl Broker {
+    /// Starts a broker. `binary` is `env!("CARGO_BIN_EXE_tidelog")`, which cargo gives only to tests of the root package.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start(binary: impl AsRef<Path>) -> Self {
+        match std::env::var("TIDELOG_TEST_BROKER").as_deref() {
+            Err(_) => {
+                let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+                Self::Tidelog(Tidelog::start(binary, dir.path().join("data"), &[]), dir)
+            }
+            Ok("kafka") => Self::Kafka(RealKafka::start(&[])),
+            Ok(address) => Self::Running(address.to_owned()),
+        }
+    }
+
+    /// Where clients connect, as `HOST:PORT`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Tidelog(broker, _) => broker.address().to_string(),
+            Self::Kafka(kafka) => kafka.address(),
+            Self::Running(address) => address.clone(),
+        }
+    }
+
+    /// Ends the broker without warning (`kill -9`).
+    ///
+    /// # Panics
+    /// When somebody else started it.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        match self {
+            Self::Tidelog(broker, _) => broker.kill(),
+            Self::Kafka(kafka) => kafka.kill(),
+            Self::Running(address) => panic!("the broker at {address} is not ours to kill"),
+        }
+    }
+
+    /// Starts the broker again after [`Self::kill`], at the same address and on the same data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        match self {
+            Self::Tidelog(broker, _) => broker.restart(),
+            Self::Kafka(kafka) => kafka.restart(),
+            Self::Running(address) => panic!("the broker at {address} is not ours to start"),
+        }
+    }
+}
+
+impl Drop for Broker {
+    /// A failed test shows what the broker had to say.
+    fn drop(&mut self) {
+        if let Self::Tidelog(broker, _) = self
+            && std::thread::panicking()
+        {
+            eprintln!("the broker's log:\n{}", broker.log());
+        }
+    }
+}
