@@ -9,6 +9,8 @@ mod bench;
 mod client;
 mod consume;
 mod error;
+mod json;
+mod log;
 mod output;
 mod produce;
 mod serve;
@@ -49,6 +51,8 @@ enum Command {
     Consume(consume::ConsumeArgs),
     /// Puts a broker under load and measures it
     Bench(bench::BenchArgs),
+    /// Shows and checks the files of a data directory, without a broker
+    Log(log::LogArgs),
 }
 
 /// Where the cluster is and how to print: what every client command takes.
@@ -93,6 +97,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Log(args) => log::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

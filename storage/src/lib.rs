@@ -24,6 +24,7 @@ mod sync;
 pub use append::{Appended, Placed};
 pub use commit::GroupCommit;
 pub use disk::{Disk, DiskFile, RealDisk};
+pub use index::{Entry as IndexEntry, OffsetEntry, TimeEntry};
 pub use log_manager::{LogManager, LogManagerOptions, OpenError};
 pub use log_slice::{FileRange, LogSlice};
 pub use partition_log::{FoundLog, PartitionLog};

@@ -11,7 +11,7 @@ use model::Timestamp;
 pub(crate) use sparse::{FoundIn, SparseIndex, StoredEnd, Unstored};
 
 /// Something that a sparse index holds, of fixed size on disk.
-pub(crate) trait Entry: Copy + std::fmt::Debug {
+pub trait Entry: Copy + std::fmt::Debug {
     /// Bytes of an entry on disk.
     const SIZE: usize;
 
@@ -24,18 +24,18 @@ pub(crate) trait Entry: Copy + std::fmt::Debug {
 
 /// A batch in the offset index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OffsetEntry {
+pub struct OffsetEntry {
     /// The last offset of the batch, less the segment's base offset.
-    pub(crate) relative_offset: u32,
+    pub relative_offset: u32,
     /// Where the batch begins in the segment, in bytes.
-    pub(crate) position: u32,
+    pub position: u32,
 }
 
 /// A moment in the time index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeEntry {
+pub struct TimeEntry {
     /// No record up to the offset has a later timestamp.
-    pub(crate) timestamp: Timestamp,
+    pub timestamp: Timestamp,
     /// The last offset of the batch that brought the timestamp, less the segment's base offset.
-    pub(crate) relative_offset: u32,
+    pub relative_offset: u32,
 }

@@ -11,7 +11,7 @@ mod window;
 
 pub use error::SequenceError;
 pub use marker::{Marker, MarkerKind};
-pub use table::{Admission, AppendedAt, CompletedTransaction, ProducerTable};
+pub use table::{Admission, AppendedAt, CompletedTransaction, ProducerSummary, ProducerTable};
 pub use window::{Window, WindowBatch};
 
 pub(crate) use table::Producer;

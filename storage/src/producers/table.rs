@@ -66,6 +66,23 @@ pub struct CompletedTransaction {
     pub kind: MarkerKind,
 }
 
+/// What is remembered of one producer, to be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct ProducerSummary<'t> {
+    /// The producer.
+    pub id: ProducerId,
+    /// Its newest epoch.
+    pub epoch: ProducerEpoch,
+    /// The epoch of the coordinator that wrote its last marker; -1 before the first.
+    pub coordinator_epoch: i32,
+    /// When it last appended, by the broker's clock.
+    pub last_append: Timestamp,
+    /// The first offset of its open transaction.
+    pub transaction_start: Option<Offset>,
+    /// Its last batches, oldest first; none in an epoch that has only a marker.
+    pub window: &'t [WindowBatch],
+}
+
 /// What a partition remembers of its producers.
 #[derive(Clone, Debug)]
 pub struct ProducerTable {
@@ -192,6 +209,18 @@ impl ProducerTable {
             producer.transaction_start.is_some() || now.ms_since(producer.last_append) < expiration_ms
         });
         before - self.producers.len()
+    }
+
+    /// The producers, by id.
+    pub fn producers(&self) -> impl Iterator<Item = ProducerSummary<'_>> {
+        self.producers.iter().map(|(id, producer)| ProducerSummary {
+            id: *id,
+            epoch: producer.epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+            last_append: producer.last_append,
+            transaction_start: producer.transaction_start,
+            window: producer.window.batches(),
+        })
     }
 
     /// How many producers are remembered.
