@@ -15,9 +15,6 @@ pub mod records;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-#[cfg(test)]
-mod tests;
-
 pub use api_key::ApiKey;
 pub use model::wire::{Decode, Encode, EncodeError, Encoder, Form, Reader, Splice, WireError, decode_body};
 pub use records::ResponseRecords;

@@ -7,7 +7,7 @@ use crate::definition::{Field, Type};
 pub(super) fn emit(code: &mut Code, shape: &Shape<'_>) {
     code.line("#[cfg(feature = \"testing\")]");
     code.open(&format!("impl<'a> crate::testing::Arbitrary<'a> for {}", shape.rust_type("'a")));
-    let mut body = Code::new();
+    let mut body = code.inner();
     for field in shape.fields {
         let assign = format!("value.{} = {};", ident(&field.name), expression(field, shape));
         match shape.condition(field.versions) {

@@ -41,9 +41,9 @@ impl Code {
         self.open(&format!("}} {line}"));
     }
 
-    /// Code of its own at the same depth, to be put in with `append`.
+    /// Code of its own, one step deeper, to be put in with `append`.
     pub(super) fn inner(&self) -> Self {
-        Self { text: String::new(), depth: self.depth }
+        Self { text: String::new(), depth: self.depth + 1 }
     }
 
     pub(super) fn append(&mut self, other: &Self) {

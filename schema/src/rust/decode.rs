@@ -1,7 +1,7 @@
 //! The decoders: every field in wire order, each under the condition of its versions, then the tagged fields.
 
 use super::types::{ident, scalar_method};
-use super::{Code, Shape, find};
+use super::{Code, INLINE, Shape, find};
 use crate::definition::{Field, Type};
 
 pub(super) fn emit(code: &mut Code, shape: &Shape<'_>, shapes: &[Shape<'_>]) {
@@ -10,14 +10,15 @@ pub(super) fn emit(code: &mut Code, shape: &Shape<'_>, shapes: &[Shape<'_>]) {
     for field in shape.fields.iter().filter(|field| field.tag.is_none()) {
         let assign = format!("value.{} = {};", ident(&field.name), expression(field, shape));
         match shape.condition(field.versions) {
-            Some(condition) => body.line(&format!("    if {condition} {{ {assign} }}")),
-            None => body.line(&format!("    {assign}")),
+            Some(condition) => body.line(&format!("if {condition} {{ {assign} }}")),
+            None => body.line(&assign),
         }
     }
     tagged(&mut body, shape);
     let needs_form = body.mentions("form");
     let version = if body.mentions("version") || needs_form && shape.form().contains("version") { "" } else { "_" };
     let reader = if body.mentions("reader") { "" } else { "_" };
+    code.line(INLINE);
     code.open(&format!(
         "fn decode({reader}reader: &mut wire::Reader<'a>, {version}version: i16) -> Result<Self, wire::WireError>"
     ));
@@ -37,26 +38,23 @@ fn tagged(body: &mut Code, shape: &Shape<'_>) {
         return;
     }
     let fields: Vec<&Field> = shape.fields.iter().filter(|field| field.tag.is_some()).collect();
-    let mut inner = body.inner();
     if fields.is_empty() {
-        inner.line("    if form.is_compact() { reader.skip_tagged_fields()?; }");
-        body.append(&inner);
+        body.line("if form.is_compact() { reader.skip_tagged_fields()?; }");
         return;
     }
-    inner.open("    if form.is_compact()");
-    inner.open("    reader.tagged_fields(|tag, reader|");
-    inner.open("    match tag");
+    body.open("if form.is_compact()");
+    body.open("reader.tagged_fields(|tag, reader|");
+    body.open("match tag");
     for field in fields {
         let guard = shape.condition(field.versions).map(|condition| format!(" if {condition}")).unwrap_or_default();
         let tag = field.tag.unwrap_or_default();
-        inner.line(&format!("    {tag}{guard} => value.{} = {},", ident(&field.name), expression(field, shape)));
+        body.line(&format!("{tag}{guard} => value.{} = {},", ident(&field.name), expression(field, shape)));
     }
-    inner.line("    _ => return Ok(wire::Tagged::Unknown),");
-    inner.close();
-    inner.line("    Ok(wire::Tagged::Known)");
-    inner.close_with(")?;");
-    inner.close();
-    body.append(&inner);
+    body.line("_ => return Ok(wire::Tagged::Unknown),");
+    body.close();
+    body.line("Ok(wire::Tagged::Known)");
+    body.close_with(")?;");
+    body.close();
 }
 
 fn expression(field: &Field, shape: &Shape<'_>) -> String {
@@ -132,6 +130,7 @@ fn size_min(code: &mut Code, shape: &Shape<'_>, shapes: &[Shape<'_>]) {
     }
     let (_, newest) = steps.pop().unwrap_or_default();
     let version = if steps.is_empty() { "_version" } else { "version" };
+    code.line(INLINE);
     code.open(&format!("fn size_min({version}: i16) -> usize"));
     if steps.is_empty() {
         code.line(&newest.to_string());

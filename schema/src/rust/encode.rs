@@ -1,13 +1,13 @@
 //! The encoders: what the decoders read, and an error where a version cannot carry what a message says.
 
 use super::types::{differs_from_default, ident, scalar_method};
-use super::{Code, Shape};
+use super::{Code, INLINE, Shape};
 use crate::definition::{Field, Type};
 
 pub(super) fn emit(code: &mut Code, shape: &Shape<'_>) {
     let lifetime = if shape.borrows { "<'_>" } else { "" };
     code.open(&format!("impl wire::Encode for {}{lifetime}", shape.name));
-    let mut body = Code::new();
+    let mut body = code.inner();
     for field in shape.fields.iter().filter(|field| field.tag.is_none()) {
         emit_field(&mut body, field, shape);
     }
@@ -15,6 +15,7 @@ pub(super) fn emit(code: &mut Code, shape: &Shape<'_>) {
     let needs_form = body.mentions("form");
     let version = if body.mentions("version") || needs_form && shape.form().contains("version") { "" } else { "_" };
     let encoder = if body.mentions("encoder") { "" } else { "_" };
+    code.line(INLINE);
     code.open(&format!(
         "fn encode(&self, {encoder}encoder: &mut wire::Encoder, {version}version: i16) -> Result<(), wire::EncodeError>"
     ));

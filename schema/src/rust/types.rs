@@ -1,6 +1,6 @@
 //! The structs, their documentation and their defaults.
 
-use super::{Code, Shape, find};
+use super::{Code, INLINE, Shape, find};
 use crate::definition::{Default, Field, File, Kind, Scalar, Type};
 
 pub(super) fn emit(code: &mut Code, file: &File, shape: &Shape<'_>, shapes: &[Shape<'_>]) {
@@ -18,6 +18,7 @@ pub(super) fn emit(code: &mut Code, file: &File, shape: &Shape<'_>, shapes: &[Sh
     code.close();
     let (generics, ty) = if shape.borrows { ("<'a>", shape.rust_type("'a")) } else { ("", shape.name.clone()) };
     code.open(&format!("impl{generics} Default for {ty}"));
+    code.line(INLINE);
     code.open("fn default() -> Self");
     code.open("Self");
     for field in shape.fields {

@@ -2,7 +2,7 @@
 
 use model::wire::WireError;
 
-use crate::testing::{CASES, Source};
+use protocol::testing::{CASES, Source};
 
 const TEXT: &str =
     "tidelog, Wasserstand, 潮汐, прилив, 🌊; the quick brown fox jumps over the lazy dog again and again";
