@@ -5,7 +5,7 @@
 #                                                       serves; the lines of the file PROPERTIES win over the ones below
 #   tests/support/kafka.sh stop DIR                     stops it and waits until it is gone
 #   tests/support/kafka.sh kill DIR                     ends it without warning; `start` with the same PORT and DIR goes on
-#   tests/support/kafka.sh tool CLASS [ARG...]          one of Kafka's command-line tools, e.g. kafka.tools.DumpLogSegments
+#   tests/support/kafka.sh tool CLASS [ARG...]          one of Kafka's command-line tools, e.g. org.apache.kafka.tools.DumpLogSegments
 #
 # KAFKA_CONTROLLER_PORT (PORT + 1) is taken too. KAFKA_JVM holds options of the broker's JVM; the default starts fast and stays
 # small, and a benchmark sets -Xms1G -Xmx1G instead.
