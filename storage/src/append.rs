@@ -181,8 +181,8 @@ impl PartitionLog {
         if !active.is_unsynced {
             active.is_unsynced = true;
             writer.unsynced.push(Arc::clone(&active.segment));
-            self.published.unsynced_since.store(now.get(), Ordering::Release);
         }
+        self.published.note_unsynced(now);
         active.publish(config, batch, &place).map_err(AppendError::Io)?;
         self.note_appended(writer, batch, &place, (leader_epoch, now));
         Ok(Appended::Written(Placed {
@@ -233,11 +233,28 @@ impl PartitionLog {
         let segment = Arc::new(Segment::created(Arc::clone(&self.directory), writer.next_offset, Arc::clone(&file)));
         let segments = self.published.segments.load().with(Arc::clone(&segment));
         self.published.segments.store(Arc::new(segments));
+        // Also while it is empty: a checkpoint may name it, and then its name must be durable.
+        writer.unsynced.push(Arc::clone(&segment));
         if let Some(sealed) = writer.active.replace(Active::empty(segment, file, now)) {
             sealed.segment.state().recent.clear();
             self.published.is_checkpoint_due.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Begins a segment at the log's end, unless the active one is empty.
+    pub(crate) fn roll(&self, now: Timestamp) -> Result<(), AppendError> {
+        let rolled = {
+            let mut writer = self.writer();
+            self.activate(&mut writer, now).and_then(|()| match &writer.active {
+                Some(active) if active.size > 0 => self.begin_segment(&mut writer, now),
+                _ => Ok(()),
+            })
+        };
+        if let Err(AppendError::Io(error)) = &rolled {
+            self.take_offline("rolling a segment", error);
+        }
+        rolled
     }
 
     fn roll_locked(&self, writer: &mut Writer, config: &TopicConfig, now: Timestamp) -> Result<bool, AppendError> {
@@ -290,7 +307,7 @@ impl Place {
 
 impl Active {
     fn empty(segment: Arc<Segment>, file: Arc<dyn DiskFile>, now: Timestamp) -> Self {
-        Self { segment, file, size: 0, since_index_entry: 0, first_timestamp: None, opened: now, is_unsynced: false }
+        Self { segment, file, size: 0, since_index_entry: 0, first_timestamp: None, opened: now, is_unsynced: true }
     }
 
     fn reopen(segment: &Arc<Segment>, now: Timestamp) -> io::Result<Self> {

@@ -24,10 +24,23 @@ pub(crate) enum ReplaceError {
 /// # Errors
 /// [`ReplaceError`].
 pub(crate) fn replace_file(disk: &dyn Disk, directory: &Path, name: &str, bytes: &[u8]) -> Result<(), ReplaceError> {
+    replace_unsynced(disk, directory, name, bytes)?;
+    disk.sync_directory(directory).map_err(ReplaceError::Failed)
+}
+
+/// As [`replace_file`], where the caller syncs the directory: until then a crash may leave the old file.
+///
+/// # Errors
+/// [`ReplaceError`].
+pub(crate) fn replace_unsynced(
+    disk: &dyn Disk,
+    directory: &Path,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), ReplaceError> {
     let unfinished = directory.join(format!("{name}{UNFINISHED_SUFFIX}"));
     write_new(disk, &unfinished, bytes)?;
-    disk.rename(&unfinished, &directory.join(name)).map_err(ReplaceError::Failed)?;
-    disk.sync_directory(directory).map_err(ReplaceError::Failed)
+    disk.rename(&unfinished, &directory.join(name)).map_err(ReplaceError::Failed)
 }
 
 /// Writes a file and syncs it; its name is the caller's to make durable.

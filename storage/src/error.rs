@@ -114,6 +114,21 @@ pub enum SyncError {
     },
 }
 
+impl From<AppendError> for SyncError {
+    /// For a segment that could not be begun; no batch is concerned.
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::NoSpace(error) => Self::NoSpace(error),
+            AppendError::Io(error) => Self::Io(error),
+            AppendError::Offline
+            | AppendError::Sequence(_)
+            | AppendError::StaleLeaderEpoch { .. }
+            | AppendError::LargerThanSegment { .. }
+            | AppendError::OffsetsExhausted => Self::Offline,
+        }
+    }
+}
+
 impl From<&SyncError> for ErrorCode {
     fn from(error: &SyncError) -> Self {
         match error {

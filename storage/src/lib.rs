@@ -15,6 +15,7 @@ mod checkpoint;
 mod commit;
 mod log_manager;
 mod log_slice;
+mod log_start;
 mod partition_log;
 mod read;
 mod recovery;

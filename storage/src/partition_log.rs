@@ -73,6 +73,15 @@ impl fmt::Debug for Observer {
     }
 }
 
+impl Published {
+    /// Notes that there are unsynced bytes since `now`, if there were none.
+    pub(crate) fn note_unsynced(&self, now: Timestamp) {
+        if self.unsynced_since.load(Ordering::Relaxed) < 0 {
+            self.unsynced_since.store(now.get(), Ordering::Release);
+        }
+    }
+}
+
 impl PartitionLog {
     pub(crate) fn new(
         topic_partition: TopicPartition,

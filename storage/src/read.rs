@@ -130,6 +130,10 @@ impl PartitionLog {
             // Its directory was set aside meanwhile.
             return ReadError::Offline;
         }
+        if !self.published.segments.load().contains(segment.base_offset()) {
+            // It was deleted while it was looked up: its offsets lie before the log's start now.
+            return ReadError::OutOfRange { start: self.log_start_offset(), end: self.log_end_offset() };
+        }
         match (refused.is_some_and(is_refusal), error) {
             (true, LookupError::Io(error) | LookupError::Walk(WalkError::Io { error, .. })) => ReadError::Io(error),
             (_, error) => {

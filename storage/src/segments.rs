@@ -35,6 +35,20 @@ impl Segments {
         self.list.get(later.saturating_sub(1)..).unwrap_or_default()
     }
 
+    /// The segments that hold something at or behind `start`, and those that do not.
+    #[must_use]
+    pub(crate) fn split_before(&self, start: Offset) -> (Self, Vec<Arc<Segment>>) {
+        let kept_from = self.list.partition_point(|segment| segment.base_offset() <= start).saturating_sub(1);
+        let (gone, kept) = self.list.split_at(kept_from.min(self.list.len()));
+        (Self::new(kept.to_vec()), gone.to_vec())
+    }
+
+    /// Whether the segment that begins at `base` is still one of them.
+    #[must_use]
+    pub(crate) fn contains(&self, base: Offset) -> bool {
+        self.list.binary_search_by_key(&base, |segment| segment.base_offset()).is_ok()
+    }
+
     /// The one that is appended to.
     #[must_use]
     pub(crate) fn active(&self) -> Option<&Arc<Segment>> {

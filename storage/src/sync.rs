@@ -11,14 +11,14 @@ use std::sync::atomic::Ordering;
 use model::Offset;
 
 use crate::append::{Unsynced, Writer};
-use crate::checkpoint::{ReplaceError, replace_file, write_new};
+use crate::checkpoint::{ReplaceError, replace_file, replace_unsynced};
 use crate::disk::is_refusal;
 use crate::epochs::Epochs;
 use crate::error::SyncError;
 use crate::format::leader_epoch_checkpoint_v0;
 use crate::format::partition_checkpoint_v1::{self, PartitionCheckpoint};
 use crate::partition_log::PartitionLog;
-use crate::segment::{Mark, Segment, StoredCounts};
+use crate::segment::{Mark, Segment, StoredCounts, segment_file_name};
 
 /// A log that was appended so many bytes gets a checkpoint with its next sync: after a crash no more than these, and what
 /// one sync covers, are read again. At this distance a checkpoint's few syncs cost a percent of what the bytes did.
@@ -36,6 +36,8 @@ pub(crate) enum Checkpointing {
     WhenDue,
     /// When at least so many bytes were.
     AfterBytes(u64),
+    /// In any case.
+    Now,
 }
 
 /// What only the thread that syncs knows.
@@ -77,6 +79,16 @@ impl Syncer {
         Self { checkpoint, stored_epochs, unstored: Vec::new(), snapshots }
     }
 
+    /// What `partition.checkpoint` says.
+    pub(crate) const fn checkpoint(&self) -> PartitionCheckpoint {
+        self.checkpoint
+    }
+
+    /// Forgets segments that begin before `base`: they are deleted.
+    pub(crate) fn forget_before(&mut self, base: Offset) {
+        self.unstored.retain(|segment| segment.base_offset() >= base);
+    }
+
     fn note_unstored(&mut self, segments: &[Arc<Segment>]) {
         for segment in segments {
             if !self.unstored.last().is_some_and(|last| Arc::ptr_eq(last, segment)) {
@@ -103,32 +115,6 @@ impl PartitionLog {
     /// As [`Self::sync`].
     pub fn checkpoint(&self, bytes_min: u64) -> Result<Offset, SyncError> {
         self.sync_with(Checkpointing::AfterBytes(bytes_min))
-    }
-
-    /// Moves the log's start: records below it are not read any more. Durable when it returns; may only rise.
-    ///
-    /// # Errors
-    /// [`SyncError`]; then the start is where it was, except that a log that went offline may have moved it on disk.
-    pub fn advance_log_start(&self, start: Offset) -> Result<(), SyncError> {
-        let (before, end) = (self.log_start_offset(), self.log_end_offset());
-        if start > end {
-            return Err(SyncError::OutOfRange { start: before, end });
-        }
-        if start > self.synced_offset() {
-            // After a crash the log must not end before it starts.
-            self.sync()?;
-        }
-        let mut syncer = self.syncer();
-        if self.is_offline() {
-            return Err(SyncError::Offline);
-        }
-        if start <= self.log_start_offset() {
-            return Ok(());
-        }
-        let checkpoint = PartitionCheckpoint { log_start_offset: start, ..syncer.checkpoint };
-        self.store_checkpoint(&mut syncer, checkpoint).map_err(|error| self.replace_failed(error))?;
-        self.published.log_start.store(start.get(), Ordering::Release);
-        Ok(())
     }
 
     /// Whether enough was appended for the next sync to write a checkpoint. For those who sync rarely: without one, a crash
@@ -164,8 +150,8 @@ impl PartitionLog {
         }
         let plan = self.plan(&syncer, checkpointing).map_err(|error| self.io_failed("a sync", error))?;
         let end = plan.unsynced.end;
+        self.sync_segments(&plan.unsynced.segments).map_err(|error| self.io_failed("a sync", error))?;
         if end > self.synced_offset() {
-            self.sync_segments(&plan.unsynced.segments).map_err(|error| self.io_failed("a sync", error))?;
             self.publish_synced(&plan);
         }
         syncer.note_unstored(&plan.unsynced.segments);
@@ -192,6 +178,7 @@ impl PartitionLog {
         let bytes = writer.bytes_since_checkpoint();
         let is_due = match checkpointing {
             Checkpointing::WhenDue => self.published.is_checkpoint_due.load(Ordering::Acquire),
+            Checkpointing::Now => true,
             Checkpointing::AfterBytes(bytes_min) => {
                 bytes >= bytes_min && unsynced.end != syncer.checkpoint.recovery_point
             }
@@ -275,13 +262,14 @@ impl PartitionLog {
         }
         let end = planned.checkpoint.recovery_point;
         if let Some(producers) = &planned.producers {
-            write_new(disk, &directory.segment_file(end, PRODUCERS_SUFFIX), producers)?;
+            // Not in place: the checkpoint that is in force may name the file that is there.
+            replace_unsynced(disk, &directory.path, &segment_file_name(end, PRODUCERS_SUFFIX), producers)?;
             syncer.snapshots.retain(|snapshot| *snapshot != end);
             syncer.snapshots.push(end);
         }
         if *syncer.stored_epochs != *planned.epochs {
             let text = leader_epoch_checkpoint_v0::encode(planned.epochs.entries());
-            replace_file(disk, &directory.path, leader_epoch_checkpoint_v0::FILE_NAME, text.as_bytes())?;
+            replace_unsynced(disk, &directory.path, leader_epoch_checkpoint_v0::FILE_NAME, text.as_bytes())?;
             syncer.stored_epochs = planned.epochs;
         }
         disk.sync_directory(&directory.path).map_err(ReplaceError::Failed)?;
@@ -291,7 +279,11 @@ impl PartitionLog {
         Ok(())
     }
 
-    fn store_checkpoint(&self, syncer: &mut Syncer, checkpoint: PartitionCheckpoint) -> Result<(), ReplaceError> {
+    pub(crate) fn store_checkpoint(
+        &self,
+        syncer: &mut Syncer,
+        checkpoint: PartitionCheckpoint,
+    ) -> Result<(), ReplaceError> {
         let (disk, path) = (self.directory.disk.as_ref(), &self.directory.path);
         let text = checkpoint.encode();
         replace_file(disk, path, partition_checkpoint_v1::FILE_NAME, text.as_bytes())?;
@@ -314,7 +306,7 @@ impl PartitionLog {
         SyncError::Io(error)
     }
 
-    fn replace_failed(&self, error: ReplaceError) -> SyncError {
+    pub(crate) fn replace_failed(&self, error: ReplaceError) -> SyncError {
         match error {
             ReplaceError::Refused(error) => SyncError::NoSpace(error),
             ReplaceError::Failed(error) => self.io_failed("a checkpoint", error),

@@ -5,6 +5,7 @@
 //! write or sync nobody knows what the disk holds, so the callers give the file up).
 
 mod real;
+mod simulated;
 
 use std::fmt::Debug;
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use model::num::{u64_from_usize, usize_from_u64};
 
 pub use real::RealDisk;
+pub use simulated::{Fault, FaultKind, SimulatedDisk};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

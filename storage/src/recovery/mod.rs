@@ -24,14 +24,17 @@ use crate::format::partition_checkpoint_v1::{self, PartitionCheckpoint};
 use crate::partition_log::Opened;
 use crate::producers::ProducerTable;
 use crate::segment::{
-    LOG_SUFFIX, LogDirectory, LookupError, OFFSET_INDEX_SUFFIX, Segment, StoredCounts, TIME_INDEX_SUFFIX, Walk,
-    WalkError,
+    LOG_SUFFIX, LogDirectory, LookupError, OFFSET_INDEX_SUFFIX, SEGMENT_SUFFIXES, Segment, StoredCounts,
+    TIME_INDEX_SUFFIX, Walk, WalkError,
 };
 use crate::segments::Segments;
 use crate::sync::{PRODUCERS_SUFFIX, Syncer};
 
 /// A snapshot of this many bytes would hold more producers than the bound of any table allows.
 const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
+
+/// The suffix of a segment that recovery set aside.
+const CUT_SUFFIX: &str = "log.cut";
 
 /// How a log is opened.
 #[derive(Clone, Copy, Debug)]
@@ -61,14 +64,15 @@ struct Listing {
 pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Opened, StorageError> {
     let listing = list(directory)?;
     let checkpoint = if listing.has_checkpoint { read_checkpoint(directory)? } else { PartitionCheckpoint::default() };
+    let listing = finish_deletions(directory, listing, &checkpoint)?;
     let sizes = segment_sizes(directory, &listing)?;
     check_recovery_point(directory, &checkpoint, &sizes)?;
-    let first = sizes.first().map(|(base, _)| *base);
     let (trusted, rest) = split_at_recovery_point(directory, &checkpoint, &sizes);
     if !spec.was_clean {
         check_trusted(&trusted, spec.is_compacted)?;
     }
-    let point = checkpoint.recovery_point.max(first.filter(|_| !listing.has_checkpoint).unwrap_or(Offset::ZERO));
+    check_first(directory, &checkpoint, &trusted)?;
+    let point = checkpoint.recovery_point;
     let mut scan = Scan {
         next_offset: point,
         epochs: load_epochs(directory, &listing, &trusted, point)?,
@@ -83,7 +87,7 @@ pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Open
     remove_snapshots_past(directory, &listing, checkpoint.recovery_point);
     let writer = Writer::reopened(scan.next_offset, scan.producers, scanned);
     Ok(Opened {
-        log_start: checkpoint.log_start_offset.max(first.unwrap_or(Offset::ZERO)),
+        log_start: checkpoint.log_start_offset,
         segments: Segments::new(segments),
         epochs: scan.epochs,
         writer,
@@ -128,6 +132,23 @@ fn read_checkpoint(directory: &LogDirectory) -> Result<PartitionCheckpoint, Stor
         position: 0,
         problem: error.to_string(),
     })
+}
+
+/// Removes the segments of which nothing lies at or behind the log's start: a deletion that was decided, durably, and not
+/// finished. What the recovery point needs stays.
+fn finish_deletions(
+    directory: &LogDirectory,
+    mut listing: Listing,
+    checkpoint: &PartitionCheckpoint,
+) -> Result<Listing, StorageError> {
+    let limit = checkpoint.log_start_offset.min(checkpoint.segment_base_offset);
+    let kept_from = listing.segments.partition_point(|base| *base <= limit).saturating_sub(1);
+    for base in listing.segments.drain(..kept_from) {
+        for suffix in SEGMENT_SUFFIXES {
+            remove_if_there(directory, base, suffix)?;
+        }
+    }
+    Ok(listing)
 }
 
 fn segment_sizes(directory: &LogDirectory, listing: &Listing) -> Result<Vec<(Offset, u32)>, StorageError> {
@@ -186,6 +207,21 @@ fn split_at_recovery_point(
         }
     }
     (trusted, rest)
+}
+
+/// The first segment must reach down to the log's start.
+fn check_first(
+    directory: &LogDirectory,
+    checkpoint: &PartitionCheckpoint,
+    trusted: &[Arc<Segment>],
+) -> Result<(), StorageError> {
+    match trusted.first().map(|first| first.base_offset()).filter(|base| *base > checkpoint.log_start_offset) {
+        None => Ok(()),
+        Some(base) => {
+            let problem = format!("the first segment begins at {base}, the log at {}", checkpoint.log_start_offset);
+            Err(damaged(directory.path.clone(), 0, problem))
+        }
+    }
 }
 
 /// Each segment below the recovery point must end where the next begins.
@@ -361,7 +397,8 @@ fn scan_segment(scan: &mut Scan, segment: &Arc<Segment>, size: u32) -> Result<Op
     Ok(result.flaw.map(|flaw| flaw.to_string()))
 }
 
-/// Cuts off what follows the last right batch: the rest of its segment, and every later segment.
+/// Cuts off what follows the last right batch: the rest of its segment, and every later segment. Those are whole files, and
+/// only get another name: should their loss be damage that looks like a crash, somebody can still read them.
 fn cut(
     directory: &LogDirectory,
     torn: Option<(&Arc<Segment>, u32)>,
@@ -371,10 +408,14 @@ fn cut(
     let disk = directory.disk.as_ref();
     for (base, size) in later {
         let path = directory.segment_file(*base, LOG_SUFFIX);
-        tracing::warn!(file = %path.display(), bytes = size, problem, "removing a segment that was never durable");
-        for suffix in [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX] {
-            remove_if_there(directory, *base, suffix)?;
-        }
+        let aside = directory.segment_file(*base, CUT_SUFFIX);
+        tracing::warn!(
+            file = %path.display(), bytes = size, aside = %aside.display(), problem,
+            "setting aside a segment that was never durable"
+        );
+        remove_if_there(directory, *base, OFFSET_INDEX_SUFFIX)?;
+        remove_if_there(directory, *base, TIME_INDEX_SUFFIX)?;
+        disk.rename(&path, &aside).map_err(|error| StorageError::io(&path, error))?;
     }
     if let Some((segment, size)) = torn {
         let (path, end) = (segment.path(), segment.size());
@@ -389,7 +430,7 @@ fn cut(
     disk.sync_directory(&directory.path).map_err(|error| StorageError::io(&directory.path, error))
 }
 
-fn remove_if_there(directory: &LogDirectory, base: Offset, suffix: &str) -> Result<(), StorageError> {
+pub(crate) fn remove_if_there(directory: &LogDirectory, base: Offset, suffix: &str) -> Result<(), StorageError> {
     let path = directory.segment_file(base, suffix);
     match directory.disk.remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StorageError::io(path, error)),

@@ -36,8 +36,14 @@ impl LogDirectory {
     /// The path of a file of the segment that begins at `base_offset`.
     #[must_use]
     pub(crate) fn segment_file(&self, base_offset: Offset, suffix: &str) -> PathBuf {
-        self.path.join(format!("{:020}.{suffix}", base_offset.get()))
+        self.path.join(segment_file_name(base_offset, suffix))
     }
+}
+
+/// The name of a file of the segment that begins at `base_offset`, or of something that belongs to that offset.
+#[must_use]
+pub(crate) fn segment_file_name(base_offset: Offset, suffix: &str) -> String {
+    format!("{:020}.{suffix}", base_offset.get())
 }
 
 /// The suffix of a segment's records.
@@ -46,6 +52,9 @@ pub(crate) const LOG_SUFFIX: &str = "log";
 pub(crate) const OFFSET_INDEX_SUFFIX: &str = "index";
 /// The suffix of a segment's time index.
 pub(crate) const TIME_INDEX_SUFFIX: &str = "timeindex";
+
+/// The suffixes of all files of a segment, in the order in which they are removed: a segment without indexes is still one.
+pub(crate) const SEGMENT_SUFFIXES: [&str; 3] = [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX];
 
 /// How many entries of the index files count, where the files may hold more: in the segment that is appended to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
