@@ -1,8 +1,8 @@
 //! What a handler may touch, and nothing else. Names no Kafka message, so that other protocols can use it as well.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::api::Peer;
 use crate::clock::Clock;
 use crate::metadata::Metadata;
 use crate::partitions::FetchSessions;
@@ -27,15 +27,15 @@ impl Broker {
         Self { clock, metadata, fetch_sessions, cluster_id, stopping: AtomicBool::new(false) }
     }
 
-    /// The address that a connection's client is to use: the advertised one, or the one by which it reached us.
-    pub(crate) fn address_for(&self, peer: &Peer) -> (String, i32) {
+    /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local` is that address, `listener` the index of the served listener that the connection came by.
+    pub(crate) fn address_for(&self, local: SocketAddr, listener: usize) -> (String, i32) {
         let image = self.metadata.image();
         let listeners = image.broker.served_listeners();
-        let name = listeners.get(peer.listener).map(|listener| listener.name.as_str());
+        let name = listeners.get(listener).map(|listener| listener.name.as_str());
         let advertised = image.broker.advertised_listeners.iter().flatten();
         match advertised.into_iter().find(|advertised| Some(advertised.name.as_str()) == name) {
             Some(listener) if !listener.host.is_empty() => (listener.host.clone(), i32::from(listener.port)),
-            Some(_) | None => (peer.local.ip().to_canonical().to_string(), i32::from(peer.local.port())),
+            Some(_) | None => (local.ip().to_canonical().to_string(), i32::from(local.port())),
         }
     }
 

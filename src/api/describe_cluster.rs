@@ -42,7 +42,7 @@ impl Api for DescribeCluster {
             }
         }
         let image = broker.metadata.image();
-        let (host, port) = broker.address_for(&context.peer);
+        let (host, port) = broker.address_for(context.peer.local, context.peer.listener);
         Reply::now(DescribeClusterResponse {
             cluster_id: broker.cluster_id.clone(),
             controller_id: image.broker.node_id,

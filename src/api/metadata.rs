@@ -115,7 +115,7 @@ impl Describe {
     fn answer(self, broker: &Broker, asked: &Asked, refused: &[(String, ErrorCode)]) -> MetadataResponse {
         let image = broker.metadata.image();
         let node_id = image.broker.node_id;
-        let (host, port) = broker.address_for(&self.peer);
+        let (host, port) = broker.address_for(self.peer.local, self.peer.listener);
         let topics = match asked {
             Asked::All => image.topics().map(|topic| self.topic(topic, node_id)).collect(),
             Asked::Named(named) => named.iter().map(|name| self.named(&image, name, refused)).collect(),

@@ -21,6 +21,9 @@ const EAGER_MS: u64 = 100;
 /// How often it looks around otherwise, ms: nothing it does then is urgent, and an idle broker should be idle.
 const RELAXED_MS: u64 = 10_000;
 
+/// How often idle producers are looked for, ms (Kafka's `producer.id.expiration.check.interval.ms`).
+const EXPIRY_MS: u64 = 600_000;
+
 /// The background thread.
 #[derive(Debug)]
 pub(crate) struct Background {
@@ -37,7 +40,7 @@ impl Background {
         let checkpoint_ms = u64::from(config.log_flush_offset_checkpoint_interval_ms.unsigned_abs());
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
-            let mut rounds = Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now() };
+            let mut rounds = Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now(), expired: clock.now() };
             loop {
                 let pause = Duration::from_millis(rounds.run());
                 if !matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
@@ -62,6 +65,7 @@ struct Rounds {
     clock: Clock,
     checkpoint_ms: u64,
     checkpointed: Timestamp,
+    expired: Timestamp,
 }
 
 impl Rounds {
@@ -83,7 +87,16 @@ impl Rounds {
                 error!(%error, "the recovery points were not written; a crash would scan more");
             }
         }
-        self.registry.log_manager().remove_retired();
+        if self.registry.is_removal_due(now) {
+            self.registry.log_manager().remove_retired();
+        }
+        if u64::try_from(now.ms_since(self.expired)).unwrap_or(u64::MAX) >= EXPIRY_MS {
+            self.expired = now;
+            let expiration_ms = self.registry.producer_expiration_ms();
+            for partition in self.registry.all() {
+                partition.log().expire_producers(now, expiration_ms);
+            }
+        }
         pause
     }
 }

@@ -118,6 +118,16 @@ mod tests {
     }
 
     #[test]
+    fn records_of_version_1_are_read_and_written_as_they_were() {
+        let golden = include_str!("golden/metadata_log_v1.jsonl");
+        for line in golden.lines() {
+            let record: MetadataRecord = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&record).unwrap(), line);
+        }
+        assert_eq!(golden.lines().count(), 9, "every type is there");
+    }
+
+    #[test]
     fn a_record_of_a_later_version_is_refused() {
         assert!(serde_json::from_str::<MetadataRecord>(r#"{"type":"share_group_created"}"#).is_err());
         assert!(serde_json::from_str::<MetadataRecord>(r#"{"type":"unclean_start","why":1}"#).is_err());

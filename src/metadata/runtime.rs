@@ -1,7 +1,8 @@
 //! The metadata thread's hands: state and log on one side, open partitions and the image on the other.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 use storage::error::StorageError;
@@ -66,10 +67,32 @@ impl Runtime {
         for id in self.state.retiring().collect::<Vec<_>>() {
             self.retire_files(id);
         }
-        for id in self.state.topics().keys().copied().collect::<Vec<_>>() {
-            self.refresh_topic(id);
-        }
+        self.open_in_parallel();
         self.tidy();
+    }
+
+    /// Opens every log, `num.recovery.threads.per.data.dir` at a time: after a crash each may have a tail to read.
+    fn open_in_parallel(&mut self) {
+        let ids: Vec<TopicId> = self.state.topics().keys().copied().collect();
+        let threads = usize::try_from(self.options.config.num_recovery_threads_per_data_dir).unwrap_or(1);
+        let next = AtomicUsize::new(0);
+        let images = Mutex::new(Vec::with_capacity(ids.len()));
+        let this = &*self;
+        let open_some = || {
+            while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // Outside the lock: opening is what takes the time.
+                let image = this.topic_image(*id);
+                images.lock().unwrap_or_else(PoisonError::into_inner).extend(image);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(ids.len()) {
+                scope.spawn(open_some);
+            }
+        });
+        for image in images.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.image.insert(image);
+        }
     }
 
     /// Decides about new topics.
@@ -260,13 +283,20 @@ impl Runtime {
         self.image.cluster_configs = of(None);
         self.image.broker_configs = of(Some(node_id));
         let effective = self.options.config.with_dynamic(&self.image.cluster_configs, &self.image.broker_configs);
+        self.registry.set_producer_expiration_ms(i64::from(effective.producer_id_expiration_ms));
         self.image.broker = Arc::new(effective);
     }
 
     /// Opens what is not open of a topic, and gives all of it the config that is in force.
     fn refresh_topic(&mut self, id: TopicId) {
-        // Deleted by a later record of the same commit.
-        let Some(topic) = self.state.topic(id) else { return };
+        // None if it was deleted by a later record of the same commit.
+        if let Some(image) = self.topic_image(id) {
+            self.image.insert(image);
+        }
+    }
+
+    fn topic_image(&self, id: TopicId) -> Option<Topic> {
+        let topic = self.state.topic(id)?;
         let config = Arc::new(self.image.broker.topic_config(&topic.configs));
         let known = self.image.topic_by_id(id).map(|known| known.partitions.clone()).unwrap_or_default();
         for partition in known.iter().flatten() {
@@ -284,7 +314,7 @@ impl Runtime {
             let opened = self.open_partition(id, topic, index, &image);
             image.partitions.push(opened);
         }
-        self.image.insert(image);
+        Some(image)
     }
 
     fn open_partition(&self, id: TopicId, topic: &TopicState, index: usize, image: &Topic) -> Option<Arc<Partition>> {
@@ -301,7 +331,7 @@ impl Runtime {
     }
 
     fn retire_files(&mut self, id: TopicId) {
-        match self.registry.retire_topic(id) {
+        match self.registry.retire_topic(id, self.options.clock.now()) {
             Ok(()) => {
                 let mut records = Vec::new();
                 self.accept(MetadataRecord::TopicFilesRetired { id: WireTopicId(id) }, &mut records);

@@ -144,6 +144,12 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_of_version_1_is_read() {
+        let golden = decode(include_bytes!("golden/metadata_snapshot_v1.snapshot")).unwrap();
+        assert_eq!((golden.state, golden.end.get()), (state(), 42));
+    }
+
+    #[test]
     fn a_snapshot_reads_back_and_any_changed_byte_is_noticed() {
         let end = Offset::new(42).unwrap();
         let bytes = encode(&state(), end).unwrap();

@@ -1,6 +1,7 @@
 //! Which partitions are open. Opens, creates and retires logs; knows nothing of why.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::config::TopicConfig;
@@ -16,12 +17,22 @@ pub(crate) struct Registry {
     log_manager: Arc<LogManager>,
     group_commit: Arc<GroupCommit>,
     open: Mutex<BTreeMap<(TopicId, PartitionIndex), Arc<Partition>>>,
+    /// `producer.id.expiration.ms`, which may change while the broker runs.
+    producer_expiration_ms: AtomicI64,
+    /// When the files of the topics that were deleted last may go: ms since 1970.
+    removal_due: AtomicI64,
 }
 
 impl Registry {
     /// A registry with nothing open.
     pub(crate) fn new(log_manager: Arc<LogManager>, group_commit: Arc<GroupCommit>) -> Self {
-        Self { log_manager, group_commit, open: Mutex::new(BTreeMap::new()) }
+        Self {
+            log_manager,
+            group_commit,
+            open: Mutex::new(BTreeMap::new()),
+            producer_expiration_ms: AtomicI64::new(i64::MAX),
+            removal_due: AtomicI64::new(0),
+        }
     }
 
     /// Opens a partition, creating its log if there is none yet.
@@ -41,16 +52,33 @@ impl Registry {
         Ok(partition)
     }
 
-    /// Takes a topic's partitions out of service and sets their files aside for removal.
+    /// Takes a topic's partitions out of service and sets their files aside; they are removed `file.delete.delay.ms` later.
     ///
     /// # Errors
     /// The storage's; the partitions are out of service all the same.
-    pub(crate) fn retire_topic(&self, topic_id: TopicId) -> Result<(), StorageError> {
+    pub(crate) fn retire_topic(&self, topic_id: TopicId, now: Timestamp) -> Result<(), StorageError> {
         let retired: Vec<_> = self.lock().extract_if(.., |(id, _), _| *id == topic_id).collect();
         for (_, partition) in &retired {
             partition.retire();
+            let due = now.get().saturating_add(partition.config().file_delete_delay_ms);
+            self.removal_due.fetch_max(due, Ordering::Relaxed);
         }
-        retired.iter().try_for_each(|(_, partition)| self.log_manager.retire(partition.log()))
+        self.log_manager.retire_topic(topic_id)
+    }
+
+    /// Whether files that were set aside may go now.
+    pub(crate) fn is_removal_due(&self, now: Timestamp) -> bool {
+        now.get() >= self.removal_due.load(Ordering::Relaxed)
+    }
+
+    /// How long an idle producer is remembered, ms.
+    pub(crate) fn producer_expiration_ms(&self) -> i64 {
+        self.producer_expiration_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`Self::producer_expiration_ms`].
+    pub(crate) fn set_producer_expiration_ms(&self, ms: i64) {
+        self.producer_expiration_ms.store(ms, Ordering::Relaxed);
     }
 
     /// Ends every wait, so that those who wait look at the broker's state again.
