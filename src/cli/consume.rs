@@ -175,7 +175,10 @@ fn begins(
     match &args.from {
         Begin::Beginning => Ok(ask(EARLIEST)?),
         Begin::End => Ok(ends.clone()),
-        Begin::Offset(offset) if *offset >= 0 => Ok(partitions.iter().map(|partition| (*partition, *offset)).collect()),
+        Begin::Offset(offset) if *offset >= 0 => {
+            let starts = ask(EARLIEST)?;
+            partitions.iter().map(|partition| Ok((*partition, within(*partition, *offset, &starts, ends)?))).collect()
+        }
         Begin::Offset(back) => {
             let starts = ask(EARLIEST)?;
             let start = |partition| starts.get(partition).copied().unwrap_or(0);
@@ -188,6 +191,23 @@ fn begins(
             Ok(partitions.iter().map(|partition| (*partition, begin(partition))).collect())
         }
     }
+}
+
+/// An offset that the log of `partition` holds, or will hold next.
+fn within(
+    partition: i32,
+    offset: i64,
+    starts: &BTreeMap<i32, i64>,
+    ends: &BTreeMap<i32, i64>,
+) -> Result<i64, CliError> {
+    let start = starts.get(&partition).copied().unwrap_or(0);
+    let end = ends.get(&partition).copied().unwrap_or(0);
+    if (start..=end).contains(&offset) {
+        return Ok(offset);
+    }
+    Err(CliError::Failed(format!(
+        "offset {offset} is not in partition {partition}: its log begins at {start} and its next offset is {end}"
+    )))
 }
 
 /// Prints records as they come, and counts them.

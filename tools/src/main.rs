@@ -3,6 +3,7 @@
 //! Owns: the list of tasks. A task says what failed on standard error and ends with exit code 1.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod ci;
 mod docs;
 mod schema_import;
@@ -16,6 +17,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks", disable_help_subcommand = true)]
 enum Task {
+    /// Measures our broker, and a real Kafka beside it.
+    Bench(bench::Args),
     /// Runs everything that must hold: format, lints, documentation, tidy, generated pages, build, all tests.
     Ci,
     /// Writes the generated pages of docs/ from the tables in the code.
@@ -29,6 +32,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn std::error::Error>> = match Task::parse() {
+        Task::Bench(args) => bench::run(&root(), &args).map_err(Box::from),
         Task::Ci => ci::run(&root()).map_err(Box::from),
         Task::Docs(args) => docs::run(&root(), &args).map_err(Box::from),
         Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),

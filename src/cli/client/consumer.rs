@@ -166,10 +166,7 @@ impl Reader {
         let at = || format!("fetching {}-{}", self.topic, data.partition_index);
         if data.error_code == ErrorCode::OffsetOutOfRange.code() {
             let position = self.positions.get(&data.partition_index).copied().unwrap_or(-1);
-            let words = format!(
-                "offset {position} is not in the log, which holds {} to {}",
-                data.log_start_offset, data.high_watermark
-            );
+            let words = format!("offset {position} is not in the log; it may have been deleted meanwhile");
             return ClientError::check_with(data.error_code, Some(&words), at);
         }
         ClientError::check(data.error_code, at)

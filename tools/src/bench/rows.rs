@@ -1,0 +1,174 @@
+//! The loads, each with what it should reach beside Kafka. A row is data: nothing else knows how many there are.
+
+use serde_json::Value;
+
+use super::broker::Kind;
+
+/// Who takes part in a row, and with which configs of its topic.
+#[derive(Debug)]
+pub(super) struct Contender {
+    /// Its column in the report.
+    pub(super) name: &'static str,
+    /// Which broker.
+    pub(super) kind: Kind,
+    /// What its topic is made with.
+    pub(super) configs: &'static [&'static str],
+}
+
+/// What a row compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Metric {
+    /// Seconds of the broker's CPU for each GB; less is better.
+    CpuPerGb,
+    /// More is better.
+    RequestsPerSecond,
+    /// Median latency in microseconds; less is better.
+    MedianMicroseconds,
+}
+
+impl Metric {
+    /// The figure in a result of `tidelog bench`.
+    pub(super) fn of(self, result: &Value) -> Option<f64> {
+        match self {
+            Self::CpuPerGb => result.pointer("/broker/usage/cpu_seconds_per_gb")?.as_f64(),
+            Self::RequestsPerSecond => result.get("requests_per_second")?.as_f64(),
+            Self::MedianMicroseconds => result.pointer("/latency_us/p50")?.as_f64(),
+        }
+    }
+
+    /// What the figure is called in the report.
+    pub(super) const fn unit(self) -> &'static str {
+        match self {
+            Self::CpuPerGb => "broker CPU s/GB",
+            Self::RequestsPerSecond => "requests/s",
+            Self::MedianMicroseconds => "p50 us",
+        }
+    }
+
+    /// A figure with as many digits as it has meaning.
+    pub(super) fn text(self, value: f64) -> String {
+        match self {
+            Self::CpuPerGb => format!("{value:.2}"),
+            Self::RequestsPerSecond | Self::MedianMicroseconds => format!("{value:.0}"),
+        }
+    }
+
+    /// The figure of a result for the progress on the screen.
+    pub(super) fn show(self, result: &Value) -> String {
+        self.of(result).map_or_else(|| "-".to_owned(), |value| format!("{} {}", self.text(value), self.unit()))
+    }
+}
+
+/// One load.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// Its name on the command line.
+    pub(super) name: &'static str,
+    /// What it does.
+    pub(super) title: &'static str,
+    /// Arguments of `tidelog bench`.
+    pub(super) args: &'static [&'static str],
+    /// A load that fills the topic first.
+    pub(super) fill: Option<&'static [&'static str]>,
+    /// What is compared.
+    pub(super) metric: Metric,
+    /// The ratio of ours to Kafka's that the project wants.
+    pub(super) goal: &'static str,
+    /// Ours first; the first is the one that is compared.
+    pub(super) contenders: &'static [Contender],
+}
+
+const OURS_ASYNC: Contender = Contender { name: "async", kind: Kind::Ours, configs: &["flush.mode=async"] };
+const OURS: Contender = Contender { name: "default", kind: Kind::Ours, configs: &[] };
+const PEER: Contender = Contender { name: "Kafka", kind: Kind::Peer, configs: &[] };
+const PEER_SYNCED: Contender = Contender { name: "Kafka", kind: Kind::Peer, configs: &["flush.messages=1"] };
+
+/// All loads, in the order of the report.
+pub(super) const LOADS: &[Load] = &[
+    Load {
+        name: "produce-1k",
+        title: "produce 1 KiB records in 64 KiB batches, 4 partitions, 4 connections x 4 in flight",
+        args: &["produce", "--connections=4", "--in-flight=4", "--partitions=4", "--record-bytes=1024"],
+        fill: None,
+        metric: Metric::CpuPerGb,
+        goal: "0.5 or less",
+        contenders: &[OURS_ASYNC, OURS, PEER],
+    },
+    Load {
+        name: "produce-100b",
+        title: "produce 100 B records in 64 KiB batches, 4 partitions, 4 connections x 4 in flight",
+        args: &["produce", "--connections=4", "--in-flight=4", "--partitions=4", "--record-bytes=100"],
+        fill: None,
+        metric: Metric::CpuPerGb,
+        goal: "0.5 or less",
+        contenders: &[OURS_ASYNC, OURS, PEER],
+    },
+    Load {
+        name: "fetch",
+        title: "fetch 2 GB from the page cache, 1 MiB an answer, 4 partitions, 4 connections",
+        args: &["fetch", "--connections=4"],
+        fill: Some(&[
+            "produce",
+            "--connections=4",
+            "--in-flight=4",
+            "--partitions=4",
+            "--bytes=2000000000",
+            "--duration=60",
+        ]),
+        metric: Metric::CpuPerGb,
+        goal: "1 or less",
+        contenders: &[OURS_ASYNC, OURS, PEER],
+    },
+    Load {
+        name: "small",
+        title: "one 100 B record a request, 16 partitions, 16 connections x 8 in flight",
+        args: &[
+            "produce",
+            "--connections=16",
+            "--in-flight=8",
+            "--partitions=16",
+            "--record-bytes=100",
+            "--batch-records=1",
+        ],
+        fill: None,
+        metric: Metric::RequestsPerSecond,
+        goal: "6 or more",
+        contenders: &[OURS_ASYNC, OURS, PEER],
+    },
+    Load {
+        name: "durable-one",
+        title: "acks=all and synced, one partition, one 100 B record a request, one at a time",
+        args: &["produce", "--record-bytes=100", "--batch-records=1"],
+        fill: None,
+        metric: Metric::RequestsPerSecond,
+        goal: "3 or more",
+        contenders: &[OURS, PEER_SYNCED],
+    },
+    Load {
+        name: "durable-many",
+        title: "acks=all and synced, one partition, one 100 B record a request, 16 connections x 8 in flight",
+        args: &["produce", "--connections=16", "--in-flight=8", "--record-bytes=100", "--batch-records=1"],
+        fill: None,
+        metric: Metric::RequestsPerSecond,
+        goal: "3 or more",
+        contenders: &[OURS, PEER_SYNCED],
+    },
+    Load {
+        name: "one-at-a-time",
+        title: "one 100 B record a request, one at a time, not synced",
+        args: &["produce", "--record-bytes=100", "--batch-records=1"],
+        fill: None,
+        metric: Metric::MedianMicroseconds,
+        goal: "0.5 or less",
+        contenders: &[OURS_ASYNC, PEER],
+    },
+    Load {
+        name: "end-to-end",
+        title: "1000 records of 100 B a second, from when each is due to its arrival at a waiting consumer",
+        args: &["end-to-end", "--rate=1000"],
+        fill: None,
+        metric: Metric::MedianMicroseconds,
+        goal: "none",
+        contenders: &[OURS_ASYNC, OURS, PEER],
+    },
+];

@@ -1,0 +1,141 @@
+//! Rows that are no load: the start on an empty directory, doing nothing, and the recovery after `kill -9`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::broker::{Broker, Brokers, Kind, now};
+use super::report::Report;
+use super::{Failure, Pace, load};
+
+/// What a row does.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Start,
+    Idle,
+    Recovery,
+}
+
+/// One row.
+#[derive(Debug)]
+pub(super) struct Single {
+    /// Its name on the command line.
+    pub(super) name: &'static str,
+    /// What it measures.
+    pub(super) title: &'static str,
+    /// What the project wants.
+    pub(super) goal: &'static str,
+    work: Work,
+}
+
+/// All such rows, in the order of the report.
+pub(super) const ROWS: &[Single] = &[
+    Single {
+        name: "start",
+        title: "from the start on an empty directory to the first answer, ms",
+        goal: "under 100 ms",
+        work: Work::Start,
+    },
+    Single {
+        name: "idle",
+        title: "after the start, without clients: resident memory, share of a core",
+        goal: "under 20 MiB, under 0.1 %",
+        work: Work::Idle,
+    },
+    Single {
+        name: "recovery",
+        title: "from the start after kill -9 with one large partition until its offsets are served, ms",
+        goal: "under 2 s with 10 GB",
+        work: Work::Recovery,
+    },
+];
+
+/// Measures a row for ours and for the peer.
+pub(super) fn run(brokers: &Brokers, pace: Pace, row: &'static Single, report: &mut Report) -> Result<(), Failure> {
+    let kinds: &[Kind] = if brokers.peer { &[Kind::Ours, Kind::Peer] } else { &[Kind::Ours] };
+    for kind in kinds {
+        let text = match row.work {
+            Work::Start => start(brokers, pace, *kind)?,
+            Work::Idle => idle(brokers, pace, *kind)?,
+            Work::Recovery => recovery(brokers, pace, *kind)?,
+        };
+        eprintln!("  {kind:?}: {text}");
+        report.add_single(row, *kind, text);
+    }
+    Ok(())
+}
+
+fn start(brokers: &Brokers, pace: Pace, kind: Kind) -> Result<String, Failure> {
+    let mut times = Vec::new();
+    for _ in 0..pace.rounds {
+        times.push(brokers.start(kind, "start")?.answered_after);
+    }
+    times.sort();
+    Ok(times.get(times.len() / 2).map_or_else(String::new, |median| format!("{} ms", median.as_millis())))
+}
+
+fn idle(brokers: &Brokers, pace: Pace, kind: Kind) -> Result<String, Failure> {
+    let broker = brokers.start(kind, "idle")?;
+    // The work of the start itself is over after a moment.
+    std::thread::sleep(Duration::from_secs(2));
+    let before = ticks(&broker)?;
+    std::thread::sleep(Duration::from_secs(u64::from(pace.idle)));
+    // A tick is 10 ms: a share of a core in percent is ticks per second.
+    let share = f64::from(ticks(&broker)? - before) / f64::from(pace.idle);
+    let resident = resident_mib(&broker)?;
+    Ok(format!("{resident} MiB, {share:.2} %"))
+}
+
+fn recovery(brokers: &Brokers, pace: Pace, kind: Kind) -> Result<String, Failure> {
+    let broker = brokers.start(kind, "recovery")?;
+    let args = ["produce", "--connections=1", "--in-flight=4", "--batch-bytes=1000000", "--topic=large", "--warmup=0"];
+    let mut args: Vec<String> = args.map(str::to_owned).to_vec();
+    args.extend(["--duration=900".to_owned(), format!("--bytes={}", pace.recovery_bytes)]);
+    let filled = load::bench(brokers, &broker, args)?;
+    let begun = now();
+    let broker = brokers.restart(broker)?;
+    let ms = served(brokers, &broker, begun, &filled)?;
+    let gb = filled.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or(0) / 1_000_000_000;
+    Ok(format!("{ms} ms ({gb} GB)"))
+}
+
+/// Waits until the partition's end is served and is where it was; milliseconds since `begun`.
+fn served(brokers: &Brokers, broker: &Broker, begun: Instant, filled: &serde_json::Value) -> Result<u128, Failure> {
+    let args = ["topic", "describe", "large", "--output=json"].map(str::to_owned);
+    let args: Vec<String> = args.into_iter().chain([format!("--bootstrap-server={}", broker.address)]).collect();
+    let described = loop {
+        match load::tidelog(brokers, &args) {
+            Ok(described) => break described,
+            Err(failure) if now().duration_since(begun) > Duration::from_mins(5) => return Err(failure),
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let ms = now().duration_since(begun).as_millis();
+    let end = described.pointer("/0/partitions/0/end_offset").cloned().unwrap_or_default();
+    let expected = filled.get("log_records").cloned().unwrap_or_default();
+    if end == expected {
+        return Ok(ms);
+    }
+    let detail =
+        format!("the log ended at {expected} and ends at {end} after kill -9: {}", json!(broker.kind == Kind::Ours));
+    Err(Failure::Program { program: format!("{:?}", broker.kind), detail })
+}
+
+fn proc(broker: &Broker, file: &str) -> Result<String, Failure> {
+    let path = format!("/proc/{}/{file}", broker.pid());
+    std::fs::read_to_string(&path).map_err(|source| Failure::Io { what: path, source })
+}
+
+/// User and system time in hundredths of a second (proc(5): fields 14 and 15, after the name in parentheses).
+fn ticks(broker: &Broker) -> Result<u32, Failure> {
+    let stat = proc(broker, "stat")?;
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().skip(11).take(2);
+    Ok(fields.filter_map(|field| field.parse::<u32>().ok()).sum())
+}
+
+fn resident_mib(broker: &Broker) -> Result<u64, Failure> {
+    let status = proc(broker, "status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kib.unwrap_or(0) / 1024)
+}
