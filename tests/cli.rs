@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use test_support::RealKafka;
+use test_support::{RealKafka, Tidelog};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidelog");
 
@@ -55,6 +55,13 @@ impl Cli {
         assert!(!output.status.success(), "tidelog {} succeeded", args.join(" "));
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     }
+}
+
+#[test]
+fn the_commands_work_with_our_broker() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Tidelog::start(BINARY, dir.path().join("data"), &[]);
+    everything(&Cli { address: broker.address().to_string() });
 }
 
 #[test]
