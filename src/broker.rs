@@ -27,11 +27,11 @@ impl Broker {
         Self { clock, metadata, fetch_sessions, cluster_id, stopping: AtomicBool::new(false) }
     }
 
-    /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local` is that address, `listener` the index of the served listener that the connection came by.
+    /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local`
+    /// is that address, `listener` the index of the listener that the connection came by.
     pub(crate) fn address_for(&self, local: SocketAddr, listener: usize) -> (String, i32) {
         let image = self.metadata.image();
-        let listeners = image.broker.served_listeners();
-        let name = listeners.get(listener).map(|listener| listener.name.as_str());
+        let name = image.broker.listeners.get(listener).map(|listener| listener.name.as_str());
         let advertised = image.broker.advertised_listeners.iter().flatten();
         match advertised.into_iter().find(|advertised| Some(advertised.name.as_str()) == name) {
             Some(listener) if !listener.host.is_empty() => (listener.host.clone(), i32::from(listener.port)),

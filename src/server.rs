@@ -84,10 +84,9 @@ pub(crate) fn run(config: BrokerConfig, on_ready: impl FnOnce(&Ready)) -> Result
 
 async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     let mut signals = Signals::register().map_err(ServeError::System)?;
-    let dir = data_dir(&config);
-    let listeners = config.served_listeners();
+    let dir = PathBuf::from(config.data_dir());
     let parts = Parts::open(&config, &dir)?;
-    let sockets = listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+    let sockets = config.listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
     let mut addresses = Vec::with_capacity(sockets.len());
     for socket in &sockets {
         addresses.push(socket.local_addr().map_err(ServeError::System)?);
@@ -169,11 +168,6 @@ impl Parts {
         info!("stopped cleanly");
         Ok(())
     }
-}
-
-fn data_dir(config: &BrokerConfig) -> PathBuf {
-    let first = config.log_dirs.as_deref().and_then(<[_]>::first);
-    PathBuf::from(first.unwrap_or(&config.log_dir))
 }
 
 fn bind(listener: &Listener) -> Result<TcpListener, ServeError> {

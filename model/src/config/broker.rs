@@ -64,7 +64,7 @@ config_table! {
             default ["PLAINTEXT:PLAINTEXT", "SSL:SSL", "SASL_PLAINTEXT:SASL_PLAINTEXT", "SASL_SSL:SASL_SSL"]
                 .map(str::to_owned).to_vec();
 
-        /// Where the broker listens, as `NAME://host:port`; no host is every address of the machine, port 0 a free port.
+        /// Where the broker listens, as `NAME://host:port`, without those for controllers; no host is every address of the machine, port 0 a free port.
         listeners: Vec<Listener> = "listeners",
             default vec![Listener { name: "PLAINTEXT".to_owned(), host: "127.0.0.1".to_owned(), port: 9092 }],
             valid NotEmpty;
@@ -80,10 +80,10 @@ config_table! {
             "log.flush.offset.checkpoint.interval.ms", default 60_000, valid AtLeast(1);
 
         /// Connections that are open at once, over all listeners; one more is closed at once.
-        max_connections: i32 = "max.connections", default i32::MAX, valid AtLeast(0), dynamic true;
+        max_connections: i32 = "max.connections", default i32::MAX, valid AtLeast(0);
 
         /// Connections from one address that are open at once; one more is closed at once.
-        max_connections_per_ip: i32 = "max.connections.per.ip", default i32::MAX, valid AtLeast(0), dynamic true;
+        max_connections_per_ip: i32 = "max.connections.per.ip", default i32::MAX, valid AtLeast(0);
 
         /// Incremental fetch sessions that are remembered (KIP-227); a client beyond it sends full requests.
         max_incremental_fetch_session_cache_slots: i32 =
@@ -135,13 +135,6 @@ impl BrokerConfig {
     #[must_use]
     pub const fn topic_defaults(&self) -> &TopicConfig {
         &self.topic_defaults
-    }
-
-    /// The listeners that are opened: those that are not for controllers.
-    #[must_use]
-    pub fn served_listeners(&self) -> Vec<Listener> {
-        let served = |listener: &&Listener| !super::checks::is_for_controllers(self, listener);
-        self.listeners.iter().filter(served).cloned().collect()
     }
 
     /// Bytes of requests that may be held in memory at once (`queued.max.request.bytes`).

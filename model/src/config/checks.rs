@@ -97,7 +97,7 @@ pub(super) fn finish(mut config: BrokerConfig) -> BrokerConfig {
     config
 }
 
-pub(super) fn is_for_controllers(config: &BrokerConfig, listener: &Listener) -> bool {
+fn is_for_controllers(config: &BrokerConfig, listener: &Listener) -> bool {
     config.controller_listener_names.iter().any(|name| name.eq_ignore_ascii_case(&listener.name))
 }
 

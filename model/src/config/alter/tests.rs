@@ -123,7 +123,9 @@ fn a_new_topics_configs_are_values() {
 
 #[test]
 fn a_running_broker_takes_what_is_dynamic() {
-    for (key, value) in [("log.segment.bytes", "4000000"), ("max.connections", "77"), ("log.retention.ms", "3000")] {
+    for (key, value) in
+        [("log.segment.bytes", "4000000"), ("producer.id.expiration.ms", "77"), ("log.retention.ms", "3000")]
+    {
         assert_eq!(alter_broker(&[], &[(Set, key, value)]), Ok(map(&[(key, value)])), "{key}");
     }
     for (key, value) in [

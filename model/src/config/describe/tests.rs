@@ -88,13 +88,15 @@ fn a_broker_shows_where_its_values_come_from() {
 #[test]
 fn all_brokers_show_only_what_was_set_for_all() {
     let broker = broker("log.segment.bytes=3000000");
-    let broker = broker
-        .with_dynamic(&map(&[("max.connections", "99")]), &map(&[("max.connections", "77"), ("log.roll.ms", "5")]));
+    let broker = broker.with_dynamic(
+        &map(&[("producer.id.expiration.ms", "99")]),
+        &map(&[("producer.id.expiration.ms", "77"), ("log.roll.ms", "5")]),
+    );
     let cluster = broker.describe_cluster();
     assert_eq!(cluster.len(), 1);
     assert_eq!(
-        line(&cluster, "max.connections"),
-        "99 | DynamicDefaultBroker | max.connections=99@DynamicDefaultBroker"
+        line(&cluster, "producer.id.expiration.ms"),
+        "99 | DynamicDefaultBroker | producer.id.expiration.ms=99@DynamicDefaultBroker"
     );
 }
 

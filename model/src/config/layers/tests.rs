@@ -69,11 +69,12 @@ fn a_topic_goes_by_its_overrides_over_the_broker_over_the_defaults() {
 
 #[test]
 fn dynamic_values_win_and_go_away_again() {
-    let start = from_file("log.segment.bytes=2000000\nmax.connections=5");
+    let start = from_file("log.segment.bytes=2000000\nproducer.id.expiration.ms=5");
     let cluster = map(&[("log.segment.bytes", "3000000"), ("num.partitions", "9")]);
-    let changed = start.with_dynamic(&cluster, &map(&[("log.segment.bytes", "4000000"), ("max.connections", "6")]));
+    let changed =
+        start.with_dynamic(&cluster, &map(&[("log.segment.bytes", "4000000"), ("producer.id.expiration.ms", "6")]));
     assert_eq!(
-        (changed.topic_defaults().segment_bytes, changed.max_connections, changed.num_partitions),
+        (changed.topic_defaults().segment_bytes, changed.producer_id_expiration_ms, changed.num_partitions),
         (4_000_000, 6, 1)
     );
     assert_eq!(changed.with_dynamic(&cluster, &map(&[])).topic_defaults().segment_bytes, 3_000_000);
