@@ -83,6 +83,21 @@ fn dump_shows_what_kafka_wrote() {
 }
 
 #[test]
+fn dump_shows_what_a_snapshot_remembers_of_producers() {
+    let golden = include_bytes!("../storage/tests/golden/producer_snapshot_v1.bin");
+    let data = Data::with(&[("00000000000000000013.producers", golden)]);
+    let output = tidelog(&["dump", "--output", "json"], &data.partition());
+    assert!(output.status.success());
+    let rows: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row["producer_id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [3, 4, 5, 6]);
+    assert_eq!(rows[0]["batches"].as_array().unwrap().len(), 5);
+    assert_eq!(rows[2]["transaction_start"], 10);
+    let damaged = Data::with(&[("00000000000000000013.producers", &golden[..50])]);
+    assert_eq!(tidelog(&["dump"], &damaged.partition()).status.code(), Some(1));
+}
+
+#[test]
 fn a_whole_directory_passes_and_an_empty_one_does_not() {
     let data = Data::with(&[
         (FIRST, GOLDEN),

@@ -61,7 +61,7 @@ enum Action {
 
 const DUMP_HELP: &str = "\
 A line per batch, and with --records a line per record below it. With --output json each line is an object: \"type\" is
-batch, record, offset_index, time_index, producer, damage or unknown. Exit code 1 if a file is damaged; what can be read is printed.";
+batch, record, offset_index, time_index, producer or damage. Exit code 1 if a file is damaged; what can be read is printed.";
 
 const VERIFY_HELP: &str = "\
 Checks lengths, checksums and counts of all batches, that offsets rise and lie in their segment, and that the indexes point

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use storage::batch::{BatchRecord, BatchView};
-use storage::format::producer_snapshot_v1::SnapshotError;
 use storage::producers::{Marker, MarkerKind, ProducerTable};
 use storage::{OffsetEntry, TimeEntry};
 
@@ -50,7 +49,7 @@ pub(super) fn run(paths: &[PathBuf], records: bool, format: OutputFormat) -> Res
 fn unknown_file(path: &Path) -> CliError {
     let name = path.display();
     CliError::Usage(format!(
-        "'{name}' is no file of a log, which ends in .log, .index, .timeindex or .snapshot, nor a folder with them"
+        "'{name}' is no file of a log, which ends in .log, .index, .timeindex or .producers, nor a folder with them"
     ))
 }
 
@@ -132,11 +131,6 @@ impl<W: Write> Dump<W> {
         let bytes = std::fs::read(path).map_err(unreadable(path))?;
         let table = match ProducerTable::decode_snapshot(&bytes, usize::MAX) {
             Ok((table, _)) => table,
-            Err(SnapshotError::WrongMagic) => {
-                let what = "not a snapshot of Tidelog's; Apache Kafka's have another format";
-                self.print(path, 1, Row::new("unknown").with("what", what))?;
-                return Ok(true);
-            }
             Err(error) => {
                 self.print(path, 1, Row::new("damage").with("problem", error.to_string()))?;
                 return Ok(false);

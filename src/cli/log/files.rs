@@ -13,7 +13,7 @@ pub(super) enum Kind {
     OffsetIndex,
     /// `.timeindex`: from times to offsets.
     TimeIndex,
-    /// `.snapshot`: what is remembered of producers.
+    /// `.producers`: what is remembered of producers. Kafka's `.snapshot` has another format and is left alone.
     ProducerSnapshot,
 }
 
@@ -24,7 +24,7 @@ impl Kind {
             "log" => Some(Self::Segment),
             "index" => Some(Self::OffsetIndex),
             "timeindex" => Some(Self::TimeIndex),
-            "snapshot" => Some(Self::ProducerSnapshot),
+            "producers" => Some(Self::ProducerSnapshot),
             _ => None,
         }
     }
