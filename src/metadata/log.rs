@@ -152,14 +152,19 @@ impl MetadataLog {
     ///
     /// # Errors
     /// [`MetadataLogError`]; the log is whole then.
-    pub(super) fn snapshot_if_due(&mut self, state: &State, bytes_max: i64) -> Result<(), MetadataLogError> {
+    pub(super) fn snapshot_if_due(
+        &mut self,
+        state: &State,
+        bytes_max: i64,
+        now: Timestamp,
+    ) -> Result<(), MetadataLogError> {
         if self.bytes_since_snapshot < u64::try_from(bytes_max).unwrap_or(0) {
             return Ok(());
         }
         let end = self.log.synced_offset();
         snapshot::write(&self.snapshot_path, state, end)?;
         self.bytes_since_snapshot = 0;
-        self.log.advance_log_start(end)?;
+        self.log.truncate_before(end, now)?;
         Ok(())
     }
 }

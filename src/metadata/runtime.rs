@@ -264,7 +264,7 @@ impl Runtime {
         }
         self.apply();
         let bytes_max = self.image.broker.metadata_log_max_record_bytes_between_snapshots;
-        if let Err(error) = self.log.snapshot_if_due(&self.state, bytes_max) {
+        if let Err(error) = self.log.snapshot_if_due(&self.state, bytes_max, self.options.clock.now()) {
             error!(%error, "the metadata snapshot was not written; the log before it is kept");
         }
     }

@@ -1,0 +1,295 @@
+//! The broker as a process: how it starts, refuses to start, stops, and what strangers cannot do to it.
+
+#![expect(clippy::tests_outside_test_module, clippy::expect_used, reason = "an integration test is a test as a whole")]
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use test_support::{Tidelog, free_port, wait_until};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tidelog");
+
+fn start(dir: &TempDir, settings: &[&str]) -> Tidelog {
+    Tidelog::start(BINARY, dir.path().join("data"), settings)
+}
+
+/// Runs `serve` for a start that must fail.
+fn refused_start(data: &Path, arguments: &[&str]) -> Output {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let output = Command::new(BINARY)
+        .args(["serve", "--data"])
+        .arg(data)
+        .args(["--listen", &listen])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    assert!(!output.status.success(), "it started");
+    output
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the broker takes connections");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    stream
+}
+
+/// A frame with a request header of version 1 and this body.
+fn request(key: i16, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> {
+    let size = i32::try_from(2 + 2 + 4 + 2 + body.len()).expect("a test's request is small");
+    let mut frame = size.to_be_bytes().to_vec();
+    frame.extend(key.to_be_bytes());
+    frame.extend(version.to_be_bytes());
+    frame.extend(correlation_id.to_be_bytes());
+    frame.extend((-1_i16).to_be_bytes());
+    frame.extend(body);
+    frame
+}
+
+fn api_versions(correlation_id: i32) -> Vec<u8> {
+    request(18, 0, correlation_id, &[])
+}
+
+/// Metadata version 4 of no topics.
+fn metadata(correlation_id: i32) -> Vec<u8> {
+    request(3, 4, correlation_id, &[0, 0, 0, 0, 0])
+}
+
+/// Fetch version 4 of partition 0 of a topic, waiting up to `wait_ms` for a byte.
+fn fetch(correlation_id: i32, topic: &str, wait_ms: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.extend((-1_i32).to_be_bytes());
+    body.extend(wait_ms.to_be_bytes());
+    body.extend(1_i32.to_be_bytes());
+    body.extend((1_i32 << 20).to_be_bytes());
+    body.push(0);
+    body.extend(1_i32.to_be_bytes());
+    body.extend(i16::try_from(topic.len()).expect("a short name").to_be_bytes());
+    body.extend(topic.as_bytes());
+    body.extend(1_i32.to_be_bytes());
+    body.extend(0_i32.to_be_bytes());
+    body.extend(0_i64.to_be_bytes());
+    body.extend((1_i32 << 20).to_be_bytes());
+    request(1, 4, correlation_id, &body)
+}
+
+/// Metadata version 4 that has a topic created.
+fn create_by_metadata(correlation_id: i32, topic: &str) -> Vec<u8> {
+    let mut body = 1_i32.to_be_bytes().to_vec();
+    body.extend(i16::try_from(topic.len()).expect("a short name").to_be_bytes());
+    body.extend(topic.as_bytes());
+    body.push(1);
+    request(3, 4, correlation_id, &body)
+}
+
+/// Reads one answer and gives its correlation id.
+fn answer(stream: &mut TcpStream) -> i32 {
+    let mut size = [0; 4];
+    stream.read_exact(&mut size).expect("an answer comes");
+    let mut answer = vec![0; usize::try_from(i32::from_be_bytes(size)).expect("a size")];
+    stream.read_exact(&mut answer).expect("the whole answer comes");
+    i32::from_be_bytes(*answer.first_chunk().expect("a correlation id"))
+}
+
+fn is_closed(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0; 16]) {
+        Ok(0) => true,
+        Ok(_) => false,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
+}
+
+/// Resident memory of the broker, bytes.
+fn resident(broker: &Tidelog) -> u64 {
+    let pid = broker.pid().expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process has a status");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has resident memory");
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("a number") << 10
+}
+
+#[test]
+fn a_data_directory_in_use_is_refused() {
+    let dir = TempDir::new().expect("a directory");
+    let _broker = start(&dir, &[]);
+    let output = refused_start(&dir.path().join("data"), &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("in use"), "{said}");
+}
+
+#[test]
+fn the_directory_of_a_real_kafka_is_refused_and_left_as_it_is() {
+    let dir = TempDir::new().expect("a directory");
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(data.join("__cluster_metadata-0")).expect("a directory");
+    let meta = "#\nversion=1\nnode.id=1\ndirectory.id=KqMOAQXDSIO9_Z4RbHCHvQ\ncluster.id=5L6g3nShT-eMCtK--X86sw\n";
+    std::fs::write(data.join("meta.properties"), meta).expect("a file");
+    let output = refused_start(&data, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Kafka"), "{said}");
+    assert_eq!(std::fs::read_to_string(data.join("meta.properties")).expect("a file"), meta);
+    assert!(std::fs::read_dir(data.join("__cluster_metadata-0")).expect("a directory").next().is_none());
+}
+
+#[test]
+fn a_config_that_does_not_parse_stops_the_start_before_it_touches_data() {
+    let dir = TempDir::new().expect("a directory");
+    let (data, file) = (dir.path().join("data"), dir.path().join("server.properties"));
+    std::fs::write(&file, "# broker\nnum.partitions=many\n").expect("a file");
+    let file = file.to_str().expect("a path");
+    let output = refused_start(&data, &["--config", file]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in [file, "2", "num.partitions", "many"] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    assert!(!data.exists());
+}
+
+#[test]
+fn an_unknown_key_and_a_security_key_stop_the_start() {
+    let dir = TempDir::new().expect("a directory");
+    let unknown = refused_start(&dir.path().join("data"), &["--set", "num.partition=3"]);
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(said.contains("num.partitions"), "{said}");
+    let security = refused_start(&dir.path().join("data"), &["--set", "authorizer.class.name=x"]);
+    let said = String::from_utf8_lossy(&security.stderr);
+    assert!(said.contains("authorizer.class.name"), "{said}");
+}
+
+#[test]
+fn sigterm_answers_what_waits_and_leaves_a_clean_mark() {
+    let dir = TempDir::new().expect("a directory");
+    let mut broker = start(&dir, &[]);
+    let mut stream = connect(broker.address());
+    stream.write_all(&create_by_metadata(1, "t")).expect("it is sent");
+    assert_eq!(answer(&mut stream), 1);
+    // They arrive together and are handled in one turn: the fetch waits when the first answer comes.
+    stream.write_all(&[api_versions(2), fetch(3, "t", 60_000), metadata(4)].concat()).expect("they are sent");
+    assert_eq!(answer(&mut stream), 2);
+    let waits = std::thread::spawn(move || (answer(&mut stream), answer(&mut stream)));
+    let began = Instant::now();
+    assert!(broker.stop().success());
+    assert!(began.elapsed() < Duration::from_secs(20), "it waited for the fetch");
+    let answered = waits.join().expect("both are answered");
+    assert_eq!(answered, (3, 4));
+    assert!(broker.log().contains("stopped cleanly"));
+    broker.restart();
+    assert!(!broker.log().contains("what a crash left behind"));
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_while_the_first_waits() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &[]);
+    let mut stream = connect(broker.address());
+    stream.write_all(&create_by_metadata(1, "t")).expect("it is sent");
+    assert_eq!(answer(&mut stream), 1);
+    let mut all = fetch(2, "t", 500);
+    for id in 3..100 {
+        all.extend(if id % 2 == 0 { api_versions(id) } else { metadata(id) });
+    }
+    let began = Instant::now();
+    stream.write_all(&all).expect("they are sent");
+    for id in 2..100 {
+        assert_eq!(answer(&mut stream), id);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(500), "the fetch did not wait");
+}
+
+#[test]
+fn frames_that_lie_about_their_size_close_that_connection_only() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &[]);
+    let mut good = connect(broker.address());
+    for size in [-1_i32, 0, i32::MIN, i32::MAX, 104_857_601] {
+        let mut liar = connect(broker.address());
+        liar.write_all(&size.to_be_bytes()).expect("it is sent");
+        assert!(is_closed(&mut liar), "size {size}");
+    }
+    good.write_all(&api_versions(7)).expect("it is sent");
+    assert_eq!(answer(&mut good), 7);
+}
+
+#[test]
+fn a_hundred_strangers_who_claim_large_frames_cost_little_and_hold_nobody_up() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &[]);
+    let before = resident(&broker);
+    let strangers: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = connect(broker.address());
+            stream.write_all(&100_000_000_i32.to_be_bytes()).expect("it is sent");
+            stream.write_all(&[0; 1000]).expect("it is sent");
+            stream
+        })
+        .collect();
+    let mut good = connect(broker.address());
+    good.write_all(&metadata(7)).expect("it is sent");
+    assert_eq!(answer(&mut good), 7);
+    let cost = resident(&broker).saturating_sub(before);
+    assert!(cost < 100 * (32 << 10), "{cost} bytes for {} connections", strangers.len());
+}
+
+#[test]
+fn a_client_that_takes_no_answers_is_not_read_for_ever() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &["connection.unsent.bytes.max=65536", "connections.max.idle.ms=600000"]);
+    let mut greedy = connect(broker.address());
+    greedy.set_nonblocking(true).expect("it can");
+    let requests: Vec<u8> = (0..1000).flat_map(api_versions).collect();
+    // It sends until nobody takes any more; a broker that went on reading would take hundreds of megabytes.
+    let mut sent = 0;
+    let mut refusals = 0;
+    while refusals < 20 && sent < 200 << 20 {
+        match greedy.write(&requests) {
+            Ok(bytes) => (sent, refusals) = (sent + bytes, 0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                refusals += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(sent < 100 << 20, "{sent} bytes were taken from a client that reads nothing");
+    assert!(resident(&broker) < 64 << 20);
+    let mut good = connect(broker.address());
+    good.write_all(&api_versions(7)).expect("it is sent");
+    assert_eq!(answer(&mut good), 7);
+}
+
+#[test]
+fn a_connection_beyond_the_limit_is_closed_and_a_place_is_free_again_afterwards() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &["max.connections.per.ip=2"]);
+    // The connection that found the broker ready may still be counted.
+    let ask = |stream: &mut TcpStream| stream.write_all(&api_versions(1)).is_ok() && !is_closed(stream);
+    let mut two = Vec::new();
+    wait_until("two places", Duration::from_secs(20), || {
+        let mut stream = connect(broker.address());
+        if ask(&mut stream) {
+            two.push(stream);
+        }
+        two.len() == 2
+    });
+    assert!(!ask(&mut connect(broker.address())), "a third was served");
+    drop(two);
+    wait_until("a free place", Duration::from_secs(20), || ask(&mut connect(broker.address())));
+}
+
+#[test]
+fn a_topic_survives_a_kill() {
+    let dir = TempDir::new().expect("a directory");
+    let mut broker = start(&dir, &[]);
+    let mut stream = connect(broker.address());
+    stream.write_all(&create_by_metadata(1, "t")).expect("it is sent");
+    assert_eq!(answer(&mut stream), 1);
+    broker.kill();
+    broker.restart();
+    let mut stream = connect(broker.address());
+    stream.write_all(&fetch(2, "t", 0)).expect("it is sent");
+    assert_eq!(answer(&mut stream), 2);
+}
