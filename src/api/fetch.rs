@@ -44,7 +44,7 @@ impl Api for Fetch {
         let bytes_max = request.max_bytes.min(image.broker.fetch_max_bytes).max(0);
         let (asked, scope) = Scope::of(plan, by_id);
         let targets: Vec<Target> = asked.into_iter().map(|asked| Target::resolve(&image, asked, by_id)).collect();
-        let attempt = Attempt { targets, isolation, bytes_max: bytes_max.unsigned_abs() };
+        let attempt = Attempt { targets, isolation, version: context.version, bytes_max: bytes_max.unsigned_abs() };
         let bytes_min = u64::from(request.min_bytes.clamp(0, bytes_max).unsigned_abs());
         let wait_max = Duration::from_millis(u64::from(request.max_wait_ms.max(0).unsigned_abs()));
         let found = attempt.run();

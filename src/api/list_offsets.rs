@@ -126,7 +126,8 @@ fn look_up(
     Ok(found.map_or(nothing.clone(), |(offset, timestamp, epoch)| ListOffsetsPartitionResponse {
         offset: offset.get(),
         timestamp: timestamp.get(),
-        leader_epoch: epoch.map_or(-1, LeaderEpoch::get),
+        // Versions before 4 have no field for it.
+        leader_epoch: epoch.filter(|_| version >= 4).map_or(-1, LeaderEpoch::get),
         ..nothing
     }))
 }

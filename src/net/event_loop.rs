@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::connection::{Connection, Ended};
 use super::memory::ByteBudget;
-use crate::api::Peer;
+use crate::api::{CloseReason, Peer};
 use crate::broker::Broker;
 
 /// Connections that may wait to be taken over by their loop.
@@ -152,6 +152,9 @@ async fn serve_loop(mut receiver: mpsc::Receiver<Accepted>, shared: LoopShared) 
 
 fn report(peer: &Peer, ended: &Ended) {
     match ended {
+        Ended::Refused(reason @ CloseReason::Encode(_)) => {
+            error!(remote = %peer.remote, %reason, "connection closed by a mistake of this broker");
+        }
         Ended::BadFrame(_) | Ended::Refused(_) | Ended::SlowFrame => {
             debug!(remote = %peer.remote, reason = %ended, "connection closed");
         }

@@ -32,10 +32,15 @@ impl Target {
     }
 }
 
+/// The first version that tells the current leader.
+const CURRENT_LEADER_FROM: i16 = 12;
+
 /// What a fetch looks for.
 pub(super) struct Attempt {
     pub(super) targets: Vec<Target>,
     pub(super) isolation: IsolationLevel,
+    /// The request's.
+    pub(super) version: i16,
     /// The most bytes of the whole answer, but that one batch is always given (KIP-74).
     pub(super) bytes_max: u32,
 }
@@ -91,7 +96,7 @@ impl Attempt {
                 }
                 Err(code) => {
                     found.is_urgent = true;
-                    found.partitions.push((failed(target, code), None));
+                    found.partitions.push((failed(target, code, self.version), None));
                 }
             }
         }
@@ -151,7 +156,7 @@ fn data_of(index: i32, partition: &Partition, isolation: IsolationLevel) -> Part
     }
 }
 
-fn failed(target: &Target, code: ErrorCode) -> PartitionData {
+fn failed(target: &Target, code: ErrorCode, version: i16) -> PartitionData {
     let mut data = PartitionData {
         partition_index: target.asked.key.partition,
         error_code: code.code(),
@@ -159,8 +164,10 @@ fn failed(target: &Target, code: ErrorCode) -> PartitionData {
         records: Some(ResponseRecords::Spliced { size: 0 }),
         ..PartitionData::default()
     };
-    // Who is told that it knows another leader epoch is also told the right one (KIP-951).
-    if let (ErrorCode::FencedLeaderEpoch | ErrorCode::UnknownLeaderEpoch, Ok(partition)) = (code, &target.partition) {
+    // Who is told that it knows another leader epoch is also told the right one (KIP-951), if the version has a place for it.
+    if let (ErrorCode::FencedLeaderEpoch | ErrorCode::UnknownLeaderEpoch, Ok(partition)) = (code, &target.partition)
+        && version >= CURRENT_LEADER_FROM
+    {
         data.current_leader = LeaderIdAndEpoch { leader_id: -1, leader_epoch: partition.leader_epoch().get() };
     }
     data
