@@ -5,10 +5,11 @@ mod support;
 
 use std::sync::Arc;
 
+use model::Timestamp;
 use model::config::TopicConfig;
 use storage::batch::BatchView;
 use storage::error::ReadError;
-use storage::{Appended, Disk, GroupCommit, ReadSpec, RealDisk};
+use storage::{Appended, Disk, GroupCommit, PartitionLog, ReadSpec, RealDisk};
 use support::*;
 
 fn real() -> Arc<dyn Disk> {
@@ -150,4 +151,99 @@ fn one_group_commit_serves_all_that_wait() {
     let seen: Vec<_> = synced.try_iter().collect();
     assert_eq!(seen.last(), Some(&offset(100)));
     assert!(seen.is_sorted());
+}
+
+#[test]
+fn records_are_found_by_their_time_as_a_scan_finds_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let manager = open_manager(&real(), dir.path());
+    let config = Arc::new(TopicConfig { segment_bytes: 6_000, index_interval_bytes: 400, ..TopicConfig::default() });
+    let log = manager.create(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
+    let mut times = Vec::new();
+    for tag in 0..200_i64 {
+        // Rises, with steps back.
+        let time = 1_000 + tag * 10 - (tag % 7) * 25;
+        times.extend([time; 3]);
+        append(&log, &batch_at(Timestamp::new(time), u64::try_from(tag).unwrap(), 3, 50));
+        if tag == 120 {
+            log.checkpoint(0).unwrap();
+        }
+    }
+    let check = |log: &PartitionLog| {
+        for target in (900..3_100).step_by(7) {
+            for upto in [1, 30, 299, 600] {
+                let expected = times.iter().take(upto).position(|time| *time >= target);
+                let upto = offset(i64::try_from(upto).unwrap());
+                let found = log.offset_for_timestamp(Timestamp::new(target), upto).unwrap();
+                let expected = expected.map(|place| (i64::try_from(place).unwrap(), times[place]));
+                assert_eq!(
+                    found.map(|found| (found.offset.get(), found.timestamp.get())),
+                    expected,
+                    "{target} below {upto}"
+                );
+            }
+        }
+        for upto in (0..=600).step_by(9) {
+            let latest = times.iter().take(upto).max();
+            let first = latest.map(|latest| (times.iter().position(|time| time == latest).unwrap(), *latest));
+            let found = log.max_timestamp(offset(i64::try_from(upto / 3 * 3).unwrap())).unwrap();
+            let found = found.map(|found| (usize::try_from(found.offset.get()).unwrap(), found.timestamp.get()));
+            assert_eq!(found, first, "below {upto}");
+        }
+    };
+    check(&log);
+    manager.close().unwrap();
+    drop((log, manager));
+    let manager = open_manager(&real(), dir.path());
+    check(&manager.open_log(&partition("t"), ID, config, NOW).unwrap());
+}
+
+#[test]
+fn segments_roll_by_size_time_index_space_and_offsets() {
+    let roll_after = |config: TopicConfig, times: &[i64]| {
+        let dir = tempfile::tempdir().unwrap();
+        let manager = open_manager(&real(), dir.path());
+        let log = manager.create(&partition("t"), ID, Arc::new(config), NOW).unwrap();
+        for (tag, time) in (0..).zip(times) {
+            append(&log, &batch_at(Timestamp::new(*time), tag, 1, 100));
+        }
+        let entries = std::fs::read_dir(dir.path().join("t-0")).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.extension().is_some_and(|found| found == "log")).count()
+    };
+    let config = TopicConfig::default;
+    assert_eq!(roll_after(config(), &[1; 50]), 1);
+    // A batch of one such record has 171 bytes.
+    assert_eq!(roll_after(TopicConfig { segment_bytes: 2 * 171, ..config() }, &[1; 6]), 3);
+    // By the time of the records, counted from the first of the segment.
+    assert_eq!(roll_after(TopicConfig { segment_ms: 10, ..config() }, &[100, 110, 105, 111, 90, 121, 122]), 3);
+    assert_eq!(roll_after(TopicConfig { segment_ms: 10, segment_jitter_ms: 10, ..config() }, &[100, 111]), 2);
+    // Two entries of the offset index, and one less of the time index for the last.
+    let full = TopicConfig { segment_index_bytes: 24, index_interval_bytes: 0, ..config() };
+    assert_eq!(roll_after(full, &[1, 2, 3, 4, 5, 6]), 3);
+}
+
+#[test]
+fn the_front_of_a_log_can_be_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Arc::new(TopicConfig { segment_bytes: 2_000, ..TopicConfig::default() });
+    let manager = open_manager(&real(), dir.path());
+    let log = manager.create(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
+    for tag in 0..50 {
+        append(&log, &batch(tag, 2, 100));
+    }
+    let size = log.size_bytes();
+    log.truncate_before(offset(61), NOW).unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (offset(61), offset(100)));
+    assert!(log.size_bytes() < size / 2);
+    let before = ReadSpec { from: offset(60), upto: offset(100), max_bytes: 100, at_least_one_batch: true };
+    assert!(matches!(log.read(before), Err(ReadError::OutOfRange { .. })));
+    assert_eq!(batches(&read_all(&log)).first(), Some(&(60, 61)), "the whole batch that holds the start");
+    log.truncate_before(offset(100), NOW).unwrap();
+    assert_eq!((log.log_start_offset(), log.size_bytes()), (offset(100), 0));
+    assert_eq!(append(&log, &batch(1, 1, 1)).base_offset, offset(100));
+    log.sync().unwrap();
+    drop((log, manager));
+    let manager = open_manager(&real(), dir.path());
+    let log = manager.open_log(&partition("t"), ID, config, NOW).unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (offset(100), offset(101)));
 }

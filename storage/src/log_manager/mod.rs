@@ -214,8 +214,12 @@ impl LogManager {
         for log in &open {
             result = result.and(self.retire(log));
         }
-        for found in self.found()?.iter().filter(|found| found.topic_id == topic_id) {
-            result = result.and(self.set_aside(&found.topic_partition, topic_id));
+        // Also those that are not open, as after a crash in the middle of a deletion.
+        for partition in self.partition_directories()? {
+            let is_open = self.logs().contains_key(&partition);
+            if !is_open && self.read_topic_id(&self.path_of(&partition))? == Some(topic_id) {
+                result = result.and(self.set_aside(&partition, topic_id));
+            }
         }
         result
     }
