@@ -124,7 +124,9 @@ impl Partition {
                 FlushMode::Async => {
                     self.advance_to(self.log.log_end_offset());
                     let unsynced = self.log.log_end_offset().distance_from(self.log.synced_offset());
-                    if i64::try_from(unsynced).is_ok_and(|unsynced| unsynced >= config.flush_messages) {
+                    let is_due = i64::try_from(unsynced).is_ok_and(|unsynced| unsynced >= config.flush_messages);
+                    // A checkpoint now and then also here: without it a crash costs the next start a scan of everything.
+                    if is_due || self.log.is_checkpoint_due() {
                         self.group_commit.request(&self.log);
                     }
                 }
