@@ -1,6 +1,7 @@
 //! The broker as a process: how it starts, refuses to start, stops, and what strangers cannot do to it.
 
-#![expect(clippy::tests_outside_test_module, clippy::expect_used, reason = "an integration test is a test as a whole")]
+#![expect(clippy::expect_used, reason = "an integration test is a test as a whole")]
+#![expect(clippy::disallowed_methods, reason = "a test that waits looks at the clock")]
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
