@@ -9,6 +9,7 @@ use super::listener::Listener;
 use super::table::config_table;
 use super::topic::TopicConfig;
 
+const DATA_DIR: &str = "./data";
 /// Where Kafka has no limit, memory has one.
 const REQUEST_BYTES_MAX: u64 = 256 << 20;
 
@@ -60,9 +61,8 @@ config_table! {
         flush_threads: i32 = "flush.threads", default 4, valid Between(1, 64);
 
         /// What the names of `listeners` stand for, as `NAME:PROTOCOL`. Only PLAINTEXT works as yet.
-        listener_security_protocol_map: Vec<String> = "listener.security.protocol.map",
-            default ["PLAINTEXT:PLAINTEXT", "SSL:SSL", "SASL_PLAINTEXT:SASL_PLAINTEXT", "SASL_SSL:SASL_SSL"]
-                .map(str::to_owned).to_vec();
+        listener_security_protocol_map: String = "listener.security.protocol.map",
+            default "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT".to_owned();
 
         /// Where the broker listens, as `NAME://host:port`, without those for controllers; no host is every address of the machine, port 0 a free port.
         listeners: Vec<Listener> = "listeners",
@@ -70,7 +70,7 @@ config_table! {
             valid NotEmpty;
 
         /// The directory of the log, where `log.dirs` names none.
-        log_dir: String = "log.dir", default "./data".to_owned(), valid NotEmpty;
+        log_dir: Vec<String> = "log.dir", default vec![DATA_DIR.to_owned()], valid NotEmpty;
 
         /// The directory of the log. Kafka takes several; Tidelog takes one.
         log_dirs: Option<Vec<String>> = "log.dirs", default None, valid NotEmpty;
@@ -147,6 +147,6 @@ impl BrokerConfig {
     /// The directory of the log: `log.dirs`, or else `log.dir`.
     #[must_use]
     pub fn data_dir(&self) -> &str {
-        self.log_dirs.as_ref().and_then(|dirs| dirs.first()).unwrap_or(&self.log_dir)
+        self.log_dirs.as_ref().unwrap_or(&self.log_dir).first().map_or(DATA_DIR, String::as_str)
     }
 }

@@ -7,7 +7,7 @@ use super::error::{ConfigError, Place, Warning};
 use super::foreign;
 use super::listener::Listener;
 use super::topic;
-use super::value::ConfigValue;
+use super::value::{ConfigValue, split_list};
 
 type Places = BTreeMap<&'static str, Place>;
 
@@ -103,7 +103,7 @@ fn is_for_controllers(config: &BrokerConfig, listener: &Listener) -> bool {
 
 /// What the name of a listener stands for; `None` if nothing says it.
 fn security_protocol<'a>(config: &'a BrokerConfig, name: &str) -> Option<&'a str> {
-    let pairs = config.listener_security_protocol_map.iter().filter_map(|pair| pair.split_once(':'));
+    let pairs = split_list(&config.listener_security_protocol_map).filter_map(|pair| pair.split_once(':'));
     pairs
         .map(|(mapped, protocol)| (mapped.trim(), protocol.trim()))
         .find(|(mapped, _)| mapped.eq_ignore_ascii_case(name))

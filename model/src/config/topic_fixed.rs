@@ -28,7 +28,7 @@ const NOT_AHEAD: &str = "segment files grow as they are written";
 /// Every such config.
 pub const FIXED: &[FixedTopicKey] = &[
     fixed("compression.gzip.level", ConfigType::Int, "-1", AS_THEY_CAME).over("compression.gzip.level"),
-    fixed("compression.lz4.level", ConfigType::Int, "9", AS_THEY_CAME),
+    fixed("compression.lz4.level", ConfigType::Int, "9", AS_THEY_CAME).over("compression.lz4.level"),
     fixed("compression.type", ConfigType::String, "producer", AS_THEY_CAME).over("compression.type"),
     fixed("compression.zstd.level", ConfigType::Int, "3", AS_THEY_CAME).over("compression.zstd.level"),
     fixed("errors.deadletterqueue.group.enable", ConfigType::Boolean, "false", NO_DEAD_LETTERS),
