@@ -41,6 +41,7 @@ fn kafkas_own_tools_work_unchanged() {
     assert_contains(&versions, "Produce(0): 0 to 13");
     topics(&format!("--delete --topic {topic}"));
     assert!(!topics("--list").contains(&topic), "the deleted topic is listed");
+    broker.finish();
 }
 
 /// Runs a tool with arguments that have no spaces, and returns what it printed.

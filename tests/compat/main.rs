@@ -22,6 +22,8 @@ fn run(kind: Kind) {
     let broker = Broker::start(TIDELOG);
     let mut session = scenarios::Session::open(kind, &broker.address());
     scenarios::run_all(&mut session);
+    drop(session);
+    broker.finish();
 }
 
 #[test]
@@ -63,4 +65,5 @@ fn franz_go_finds_its_kafka() {
 fn what_one_client_writes_every_other_reads() {
     let broker = Broker::start(TIDELOG);
     scenarios::exchange::all_write_and_all_read(&broker.address());
+    broker.finish();
 }

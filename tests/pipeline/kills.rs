@@ -48,6 +48,7 @@ fn every_acknowledged_record_survives_kill_after_kill() {
     eprintln!("{} records were acknowledged, {} were followed", acknowledged.len(), followed.len());
     let stored = read_all(&address);
     check(&acknowledged, &followed, &stored);
+    broker.finish();
 }
 
 /// Kills the broker after times that differ, so that it happens in the middle of different things.

@@ -61,6 +61,7 @@ fn ship(start: Start, read: Read, meanwhile: &mut dyn FnMut(&mut Broker, &Progre
     shipper.finish();
     assert_eq!(progress.shipped(), file.lines, "lines shipped");
     read(&file, &partition);
+    broker.finish();
 }
 
 struct Progress<'a> {

@@ -44,6 +44,21 @@ impl Broker {
         }
     }
 
+    /// Stops the broker as an operator does, at the end of a test that found nothing to complain of.
+    ///
+    /// # Panics
+    /// When our broker does not end well, or has logged an error: those are for an operator to act on, and there was no cause.
+    #[track_caller]
+    pub fn finish(mut self) {
+        if let Self::Tidelog(broker, _) = &mut self {
+            let status = broker.stop();
+            assert!(status.success(), "the broker ended with {status}");
+            let log = broker.log();
+            let errors: Vec<&str> = log.lines().filter(|line| line.contains(" ERROR ")).collect();
+            assert!(errors.is_empty(), "the broker logged errors:\n{}", errors.join("\n"));
+        }
+    }
+
     /// Ends the broker without warning (`kill -9`).
     ///
     /// # Panics
