@@ -97,8 +97,8 @@ impl Connection {
 
     async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<std::convert::Infallible, Ended> {
         loop {
-            let handled = if *stopping.borrow() { 0 } else { self.handle_frames()? };
-            self.collect_ready()?;
+            let handled = if *stopping.borrow() { 0 } else { self.handle_frames().await? };
+            self.collect_answers().await?;
             self.send()?;
             if *stopping.borrow() && self.owed.is_empty() && self.outbox.is_empty() {
                 return Err(Ended::Stopping);
@@ -127,7 +127,7 @@ impl Connection {
     }
 
     /// Handles the frames that are here, as far as limits allow; returns how many.
-    fn handle_frames(&mut self) -> Result<usize, Ended> {
+    async fn handle_frames(&mut self) -> Result<usize, Ended> {
         let mut handled = 0;
         while handled < TURN_REQUESTS_MAX && self.has_room() {
             let Some(frame) = self.inbox.frame()? else { break };
@@ -142,7 +142,7 @@ impl Connection {
                 Dispatched::Silent => {}
                 Dispatched::Close(reason) => {
                     // What was asked before is still answered, as far as it is ready and the socket takes it.
-                    self.collect_ready()?;
+                    self.collect_answers().await?;
                     self.send()?;
                     return Err(Ended::Refused(reason));
                 }
@@ -162,14 +162,11 @@ impl Connection {
         self.has_room() && !*stopping.borrow()
     }
 
-    /// Moves the answers at the front that are ready into the outbox.
-    fn collect_ready(&mut self) -> io::Result<()> {
-        while let Some(Owed::Ready(_)) = self.owed.front() {
-            if let Some(Owed::Ready(answer)) = self.owed.pop_front() {
-                self.outbox.push(answer)?;
-            }
-        }
-        Ok(())
+    /// Moves the answers at the front that are ready into the outbox, so that one `sendmsg` takes them all: a send for each
+    /// was half of the broker's time under small requests. Never waits.
+    async fn collect_answers(&mut self) -> Result<(), Ended> {
+        let Self { owed, outbox, .. } = self;
+        poll_fn(|context| Poll::Ready(take_answers(owed, outbox, context))).await
     }
 
     /// Sends what the socket takes now.
@@ -231,6 +228,30 @@ impl Connection {
             (false, false) => Err(Ended::Idle),
         }
     }
+}
+
+/// Moves answers from the front of `owed` to `outbox` until one is not ready; `context` is woken when that one is.
+fn take_answers(owed: &mut VecDeque<Owed>, outbox: &mut Outbox, context: &mut Context<'_>) -> Result<(), Ended> {
+    while let Some(front) = owed.pop_front() {
+        match front {
+            Owed::Ready(answer) => outbox.push(answer)?,
+            Owed::Waiting(mut pending) => match pending.as_mut().poll(context) {
+                Poll::Ready(answer) => outbox.push(answer.map_err(Ended::Refused)?)?,
+                Poll::Pending => {
+                    owed.push_front(Owed::Waiting(pending));
+                    return Ok(());
+                }
+            },
+            Owed::Exclusive(mut pending) => match pending.as_mut().poll(context) {
+                Poll::Ready(answer) => outbox.push(answer.map_err(Ended::Refused)?)?,
+                Poll::Pending => {
+                    owed.push_front(Owed::Exclusive(pending));
+                    return Ok(());
+                }
+            },
+        }
+    }
+    Ok(())
 }
 
 /// Ready with the first answer owed, once it is.

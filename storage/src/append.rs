@@ -358,6 +358,10 @@ impl Active {
 
     /// `segment.ms` less a part of `segment.jitter.ms` that differs between segments, so that they do not all roll at once.
     fn age_max(&self, config: &TopicConfig) -> i64 {
+        // Without jitter, as by default, nothing is built for what every append asks.
+        if config.segment_jitter_ms <= 0 {
+            return config.segment_ms;
+        }
         let name = self.segment.path();
         let spread = i64::from(crc32c::crc32c(name.as_os_str().as_encoded_bytes()));
         let jitter = spread.checked_rem(config.segment_jitter_ms).unwrap_or(0);
