@@ -103,13 +103,20 @@ pub struct Source<'a> {
     text: &'a str,
     bytes: &'a [u8],
     depth: u32,
+    crowd: usize,
 }
 
 impl<'a> Source<'a> {
     /// A source of this seed, which takes text and bytes from the pools.
     #[must_use]
     pub const fn new(seed: u64, text: &'a str, bytes: &'a [u8]) -> Self {
-        Self { state: seed, text, bytes, depth: 0 }
+        Self { state: seed, text, bytes, depth: 0, crowd: 0 }
+    }
+
+    /// A source of values that take little on the wire and much in memory: full lists of `crowd` values, and no text.
+    #[must_use]
+    pub const fn crowded(seed: u64, crowd: usize) -> Self {
+        Self { state: seed, text: "", bytes: &[], depth: 0, crowd }
     }
 
     /// The next 64 random bits (`SplitMix64`, Steele and others 2014).
@@ -157,18 +164,23 @@ impl<'a> Source<'a> {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
-    /// A list of up to three values, shorter the deeper it stands.
+    /// A list of up to three values, shorter the deeper it stands; a crowd at the top of a crowded source.
     pub fn list<T>(&mut self, mut element: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        let most = if self.depth < 3 { 4 } else { 2 };
+        let length = match (self.crowd, self.depth) {
+            (0, 0..3) => self.below(4),
+            (0, _) => self.below(2),
+            (crowd, 0) => crowd,
+            (_, _) => 1,
+        };
         self.depth += 1;
-        let list = (0..self.below(most)).map(|_| element(self)).collect();
+        let list = (0..length).map(|_| element(self)).collect();
         self.depth -= 1;
         list
     }
 
     /// Nothing, one time in three.
     pub fn optional<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        if self.below(3) == 0 { None } else { Some(value(self)) }
+        if self.crowd == 0 && self.below(3) == 0 { None } else { Some(value(self)) }
     }
 
     fn range(&mut self, pool: usize) -> (usize, usize) {

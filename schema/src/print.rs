@@ -1,4 +1,4 @@
-//! A definition as text: the form that `docs/format/schema.md` describes and `parse` reads back.
+//! A definition as text: the form that `docs/schema.md` describes and `parse` reads back.
 
 use std::fmt::Write;
 

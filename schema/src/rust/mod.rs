@@ -3,7 +3,7 @@
 //! The code leans on `model::wire` for everything that is the same in all messages, so what is generated stays short:
 //! for each field one line that reads it and one that writes it, under the condition of its versions.
 //!
-//! Requests borrow from the frame; responses, keys and values own what they hold. `docs/format/schema.md` has the rules.
+//! Requests borrow from the frame; responses, keys and values own what they hold. `docs/schema.md` has the rules.
 
 mod arbitrary;
 mod code;

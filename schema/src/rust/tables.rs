@@ -1,6 +1,6 @@
 //! What spans all files of a directory: the list of modules, the enum of the API keys, and the table that tests walk.
 
-use super::{Code, borrows_at_top};
+use super::{Code, borrows_at_top, types};
 use crate::definition::{File, Kind, Message, Role};
 
 /// `enum ApiKey` with what the schema knows of each API. The files stand in the order of their codes.
@@ -62,10 +62,7 @@ pub fn modules(files: &[File]) -> String {
         let name = file.snake_name();
         let what = if file.kind == Kind::Api { "key" } else { "record type" };
         code.line(&format!("/// {} ({what} {}).", file.name, file.code));
-        for note in &file.notes {
-            code.line("///");
-            code.line(&format!("/// {note}"));
-        }
+        types::notes(&mut code, file);
         code.open(&format!("pub mod {name}"));
         code.line(&format!("include!(concat!(env!(\"OUT_DIR\"), \"/{name}.rs\"));"));
         code.close();

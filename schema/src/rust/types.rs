@@ -42,12 +42,19 @@ fn document(code: &mut Code, file: &File, shape: &Shape<'_>, shapes: &[Shape<'_>
     };
     if is_message {
         code.line(&format!("/// The {role} of {what}, versions {versions}{flexible}."));
-        for note in &file.notes {
-            code.line("///");
-            code.line(&format!("/// {note}"));
-        }
+        notes(code, file);
     } else {
         code.line(&format!("/// A part of the {role} of {what}."));
+    }
+}
+
+/// The notes of the file, as a paragraph of documentation.
+pub(super) fn notes(code: &mut Code, file: &File) {
+    if !file.notes.is_empty() {
+        code.line("///");
+    }
+    for note in &file.notes {
+        code.line(&format!("/// {note}"));
     }
 }
 
