@@ -188,7 +188,7 @@ impl PartitionLog {
         self.published.epochs.load().latest()
     }
 
-    /// The largest leader epoch up to `asked` and where it ended: [`Epochs::end_of`].
+    /// The largest leader epoch up to `asked` and where it ended: `Epochs::end_of`.
     #[must_use]
     pub fn epoch_end(&self, asked: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
         self.published.epochs.load().end_of(asked, self.log_end_offset())

@@ -1,7 +1,7 @@
 //! The configs of a broker that are not the default of a topic config: Kafka 4.4's that mean something here, and ours.
 //!
 //! The defaults of topic configs (`log.segment.bytes` and the like) follow from the topic table. Not here: Kafka's
-//! broker keys without meaning in Tidelog; [`super::foreign`] has their names.
+//! broker keys without meaning in Tidelog; `foreign.rs` has their names.
 
 use super::Valid::{AtLeast, Between, NotEmpty};
 use super::layers::Layers;
