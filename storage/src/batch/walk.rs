@@ -2,7 +2,7 @@
 //! a header cannot say; keeps nothing but the largest timestamp.
 
 use super::error::{BatchError, RecordFault, RecordProblem, RejectedRecords};
-use super::record::{Record, read_head, read_headers};
+use super::record::{Head, Source, read_head, read_headers};
 use super::records::next_body;
 use super::stream::RecordStream;
 use super::view::BatchView;
@@ -82,9 +82,8 @@ impl Walk {
     fn plain(&mut self, batch: &BatchView<'_>) -> Result<bool, BatchError> {
         let mut reader = Reader::new(batch.payload());
         for index in 0..batch.header().records_count {
-            let record = next_body(&mut reader).and_then(Record::parse);
-            let record = record.map_err(|fault| at(index, fault))?;
-            self.judge(index, record.offset_delta, record.timestamp_delta, record.key.is_none())?;
+            let head = next_body(&mut reader).and_then(|body| read_whole(&mut Reader::new(body)));
+            self.judge(index, &head.map_err(|fault| at(index, fault))?)?;
         }
         Ok(reader.remaining() == 0)
     }
@@ -92,30 +91,20 @@ impl Walk {
     fn compressed(&mut self, batch: &BatchView<'_>, codec: Codec) -> Result<bool, BatchError> {
         let mut stream = RecordStream::new(codec, batch.payload()).map_err(|fault| at(0, fault))?;
         for index in 0..batch.header().records_count {
-            let head = stream.begin_record(self.rules.decompressed_size_max).and_then(|_| {
-                let head = read_head(&mut stream)?;
-                read_headers(&mut stream)?;
-                Ok(head)
-            });
-            let head = head.map_err(|fault| at(index, fault))?;
-            self.judge(index, head.offset_delta, head.timestamp_delta, head.key.is_none())?;
+            let size = stream.begin_record(self.rules.decompressed_size_max);
+            let head = size.and_then(|_| read_whole(&mut stream));
+            self.judge(index, &head.map_err(|fault| at(index, fault))?)?;
         }
         stream.is_at_end().map_err(|fault| at(batch.header().records_count, fault))
     }
 
     #[inline]
-    fn judge(
-        &mut self,
-        index: i32,
-        offset_delta: i32,
-        timestamp_delta: i64,
-        key_is_null: bool,
-    ) -> Result<(), BatchError> {
-        if offset_delta != index {
-            return Err(at(index, RecordFault::WrongOffsetDelta { offset_delta }));
+    fn judge<F>(&mut self, index: i32, record: &Head<F>) -> Result<(), BatchError> {
+        if record.offset_delta != index {
+            return Err(at(index, RecordFault::WrongOffsetDelta { offset_delta: record.offset_delta }));
         }
-        let timestamp = self.base_timestamp.wrapping_add(timestamp_delta);
-        if key_is_null && self.rules.key_required {
+        let timestamp = self.base_timestamp.wrapping_add(record.timestamp_delta);
+        if self.rules.key_required && record.key.is_none() {
             self.rejected.push(index.unsigned_abs(), RecordProblem::NullKey);
         } else if self.rules.timestamps.refuses(timestamp) {
             let (earliest, latest) = self.rules.timestamps.range();
@@ -124,6 +113,14 @@ impl Walk {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         Ok(())
     }
+}
+
+/// Reads one record to its end and keeps what stands before its headers.
+#[inline]
+fn read_whole<S: Source>(record: &mut S) -> Result<Head<S::Field>, RecordFault> {
+    let head = read_head(record)?;
+    read_headers(record)?;
+    Ok(head)
 }
 
 #[cold]
