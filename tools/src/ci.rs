@@ -3,12 +3,13 @@
 //! Owns: the parts, their order and their budgets of time. Every part runs, whatever became of those before it, but for tests
 //! whose build failed; nothing is tried twice. The last lines say what failed, the minutes of each part, and the counts.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{docs, tidy};
+use crate::{docs, schema_import, tidy};
 
 /// Why the run failed, after everything was said.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +152,7 @@ fn parts(root: &Path, test_targets: &[(String, String)]) -> Vec<Part> {
         part("format", 1, Job::Check(cargo(&["fmt", "--all", "--check"]))),
         part("tidy", 1, Job::Own(|root| tidy::run(root).map_err(|error| error.to_string()))),
         part("generated pages", 1, Job::Own(|root| docs::check(root).map_err(|error| error.to_string()))),
+        part("schema", 1, Job::Own(|root| schema_import::check(root).map_err(|error| error.to_string()))),
         part("clippy", 4, Job::Check(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
         part("documentation", 2, Job::Check(docs)),
         part("build", 8, Job::Build(cargo(&["test", "--workspace", "--no-run"]))),
@@ -166,8 +168,10 @@ fn parts(root: &Path, test_targets: &[(String, String)]) -> Vec<Part> {
             Job::Tests(cargo(&["test", "--workspace", "--doc", "--no-fail-fast"])),
         ),
     ];
-    for (package, name) in test_targets {
-        let arguments = ["test", "--package", package, "--test", name, "--no-fail-fast"];
+    // By name in the whole workspace: one package alone has other features, and would be built again with them.
+    let names: BTreeSet<&str> = test_targets.iter().map(|(_, name)| name.as_str()).collect();
+    for name in names {
+        let arguments = ["test", "--workspace", "--test", name, "--no-fail-fast"];
         parts.push(part(&format!("tests: {name}"), 8, Job::Tests(cargo(&arguments))));
         if name == "cases" {
             // What the cases say of us is worth as much as the real Kafka agrees with them.

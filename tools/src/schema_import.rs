@@ -53,6 +53,9 @@ pub(crate) enum ImportError {
     },
 }
 
+/// The release whose wire we speak.
+const KAFKA_VERSION: &str = "4.4.0";
+
 /// What `cargo xtask schema` can do.
 #[derive(clap::Subcommand)]
 pub(crate) enum Task {
@@ -67,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long)]
     jars: Option<PathBuf>,
     /// The release, as it stands in the jars' names.
-    #[arg(long, default_value = "4.4.0")]
+    #[arg(long, default_value = KAFKA_VERSION)]
     kafka_version: String,
     /// Writes nothing; fails if a file is not what the jars say.
     #[arg(long)]
@@ -92,6 +95,11 @@ pub(crate) fn run(root: &Path, task: &Task) -> Result<(), ImportError> {
         }
     }
     Ok(())
+}
+
+/// Holds the schema files below `root` against the jars of the default release.
+pub(crate) fn check(root: &Path) -> Result<(), ImportError> {
+    run(root, &Task::Import(Args { jars: None, kafka_version: KAFKA_VERSION.to_owned(), check: true }))
 }
 
 /// The folder of jars that `tests/support/install.sh` prints.
@@ -462,5 +470,49 @@ fn keep_field_notes(fields: &mut [Field], before: &[Field]) {
             field.note.clone_from(&earlier.note);
             keep_field_notes(&mut field.fields, &earlier.fields);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_go_and_slashes_in_strings_stay() {
+        let text = "// first\n{ \"a\": \"x//y\", // why\n  \"b\": \"\\\"//\" }";
+        assert_eq!(without_comments(text), "\n{ \"a\": \"x//y\", \n  \"b\": \"\\\"//\" }\n");
+    }
+
+    fn imported(json: &str) -> Message {
+        let definition: Definition = serde_json::from_str(json).unwrap();
+        message(&definition, Role::Request, definition.latest_version_unstable).unwrap()
+    }
+
+    #[test]
+    fn an_unstable_version_goes_with_the_fields_that_only_it_has() {
+        let message = imported(
+            r#"{ "name": "XRequest", "type": "request", "validVersions": "1-3", "flexibleVersions": "2+",
+                "latestVersionUnstable": true, "fields": [
+                { "name": "OldId", "type": "int32", "versions": "0-2", "default": "0x10" },
+                { "name": "NewId", "type": "int32", "versions": "3+" } ] }"#,
+        );
+        assert_eq!((message.versions, message.flexible), (Versions { first: 1, last: 2 }, Some(2)));
+        let [field] = message.fields.as_slice() else { panic!("{:?}", message.fields) };
+        assert_eq!((field.name.as_str(), field.versions), ("old_id", Versions { first: 1, last: 2 }));
+        assert_eq!(field.default, Some(Default::Integer(16)));
+    }
+
+    #[test]
+    fn a_default_is_kept_where_it_is_not_the_one_that_the_type_has_anyway() {
+        let message = imported(
+            r#"{ "name": "XRequest", "type": "request", "validVersions": "0-1", "flexibleVersions": "0+", "fields": [
+                { "name": "A", "type": "string", "versions": "0+", "nullableVersions": "0+", "default": "null" },
+                { "name": "B", "type": "string", "versions": "0+", "nullableVersions": "1+", "default": "null" },
+                { "name": "C", "type": "string", "versions": "0+", "nullableVersions": "0+",
+                  "taggedVersions": "0+", "tag": 0 },
+                { "name": "D", "type": "bool", "versions": "0+", "default": "false" } ] }"#,
+        );
+        let defaults: Vec<_> = message.fields.iter().map(|field| field.default.clone()).collect();
+        assert_eq!(defaults, [None, Some(Default::Null), Some(Default::Zero), None]);
     }
 }
