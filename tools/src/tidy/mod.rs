@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: what the compiler and clippy do not check about the tree.
+//! `cargo xtask tidy`: what the compiler and clippy do not check about the tree. Also run as a test.
 //!
 //! Owns: the list of checks. Each is a module that takes the files as texts, so that its tests can show that it fails; the
 //! rules that may differ from project to project stand in tidy.toml.
@@ -93,4 +93,16 @@ pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
     }
     let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
     Err(TidyError::Untidy(format!("{}\n{} findings", lines.join("\n"), findings.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_tidy() {
+        if let Err(error) = run(&crate::root()) {
+            panic!("{error}");
+        }
+    }
 }
