@@ -136,7 +136,7 @@ fn summarize(done: &[Done], out: &mut impl Write) -> Result<(), CiError> {
     if failed.is_empty() { Ok(()) } else { Err(CiError::Failed(failed.join(", "))) }
 }
 
-fn parts(root: &Path, test_targets: &[(String, String)]) -> Vec<Part> {
+fn parts(root: &Path, test_targets: &BTreeSet<String>) -> Vec<Part> {
     let part = |name: &str, budget_min, job| Part { name: name.to_owned(), budget_min, job };
     let cargo = |arguments: &[&str]| {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -169,8 +169,7 @@ fn parts(root: &Path, test_targets: &[(String, String)]) -> Vec<Part> {
         ),
     ];
     // By name in the whole workspace: one package alone has other features, and would be built again with them.
-    let names: BTreeSet<&str> = test_targets.iter().map(|(_, name)| name.as_str()).collect();
-    for name in names {
+    for name in test_targets {
         let arguments = ["test", "--workspace", "--test", name, "--no-fail-fast"];
         parts.push(part(&format!("tests: {name}"), 8, Job::Tests(cargo(&arguments))));
         if name == "cases" {

@@ -18,6 +18,7 @@ mod sizes;
 mod todos;
 pub(crate) mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -62,8 +63,8 @@ pub(crate) enum TidyError {
     Untidy(String),
 }
 
-/// The integration tests of the workspace: the package and the name of each.
-pub(crate) fn test_targets(root: &Path) -> Result<Vec<(String, String)>, TidyError> {
+/// The names of the integration tests of the workspace.
+pub(crate) fn test_targets(root: &Path) -> Result<BTreeSet<String>, TidyError> {
     Ok(crates::test_targets(&crates::packages(root)?))
 }
 
