@@ -27,6 +27,9 @@ impl Api for Metadata {
     const VERSIONS: RangeInclusive<i16> = 0..=13;
     type Request<'frame> = MetadataRequest<'frame>;
     type Response = MetadataResponse;
+    // librdkafka (seen in 2.12) asks for all topics in versions 9 and up with a count of four bytes instead of one, so that its
+    // last three bytes are left over.
+    const PASSES_OVER_TRAILING_BYTES: bool = true;
 
     fn handle(
         broker: &Arc<Broker>,

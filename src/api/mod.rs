@@ -46,6 +46,9 @@ pub(crate) trait Api {
     type Request<'frame>: Decode<'frame>;
     /// The answer's body.
     type Response: Response + 'static;
+    /// Whether bytes behind the body are passed over, as Kafka passes over them. Only where a client in use sends some: else
+    /// they are a sign that the two sides read the body differently.
+    const PASSES_OVER_TRAILING_BYTES: bool = false;
 
     /// Handles a request. Runs in the connection's order until it returns; a [`Reply::Later`] completes in the
     /// background, and the answers keep the order of the requests.

@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use model::wire::{Decode as _, Reader};
 use protocol::frame::RequestHeader;
-use protocol::{ApiKey, decode_body};
+use protocol::{ApiKey, WireError, decode_body};
 
 use super::answer::outgoing;
 use super::{Api, CloseReason, Dispatched, Peer, Reply, RequestContext};
@@ -49,9 +50,17 @@ apis! {
     describe_topic_partitions::DescribeTopicPartitions;
 }
 
+fn decode<A: Api>(body: &[u8], version: i16) -> Result<A::Request<'_>, WireError> {
+    if A::PASSES_OVER_TRAILING_BYTES {
+        A::Request::decode(&mut Reader::new(body), version)
+    } else {
+        decode_body(body, version)
+    }
+}
+
 fn run<A: Api>(broker: &Arc<Broker>, peer: &Peer, header: &RequestHeader<'_>, body: &[u8]) -> Dispatched {
     let (key, version, correlation_id) = (header.api_key, header.api_version, header.correlation_id);
-    let request = match decode_body(body, version) {
+    let request = match decode::<A>(body, version) {
         Ok(request) => request,
         Err(error) => return Dispatched::Close(CloseReason::Body { key, version, error }),
     };

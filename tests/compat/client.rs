@@ -30,6 +30,8 @@ pub(crate) trait Admin {
     fn create_topic(&mut self, topic: &str, partitions: u32, configs: &Configs) -> Outcome<()>;
     fn delete_topic(&mut self, topic: &str) -> Outcome<()>;
     fn create_partitions(&mut self, topic: &str, total: u32) -> Outcome<()>;
+    /// The names of all topics.
+    fn list_topics(&mut self) -> Outcome<Vec<String>>;
     fn count_partitions(&mut self, topic: &str) -> Outcome<u64>;
 
     /// Every key of a topic, also those with default values.

@@ -8,6 +8,7 @@ mod log_file;
 mod partition;
 mod reader;
 mod shipper;
+mod topic_kills;
 
 use std::time::Duration;
 

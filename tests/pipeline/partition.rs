@@ -18,7 +18,7 @@ impl Partition {
     /// Creates a topic of one partition.
     #[track_caller]
     pub(crate) fn create(bootstrap: &str, topic: &str) -> Self {
-        create_topic(bootstrap, topic, 1);
+        create_topic(bootstrap, topic, 1, &[]);
         let watcher = config(bootstrap).set("group.id", "unused").create().unwrap();
         let partition = Self { bootstrap: bootstrap.to_owned(), topic: topic.to_owned(), watcher };
         wait_until("the new partition answers", Duration::from_secs(10), || partition.end() == Some(0));
@@ -33,10 +33,13 @@ impl Partition {
 }
 
 #[track_caller]
-pub(crate) fn create_topic(bootstrap: &str, topic: &str, partitions: i32) {
+pub(crate) fn create_topic(bootstrap: &str, topic: &str, partitions: i32, configs: &[(&str, &str)]) {
     let admin: AdminClient<DefaultClientContext> = config(bootstrap).create().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for (key, value) in configs {
+        new = new.set(key, value);
+    }
     let created = runtime.block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap();
     for topic in created {
         assert!(topic.is_ok(), "{topic:?}");

@@ -186,6 +186,11 @@ impl Admin for Librdkafka {
         named(self.runtime.block_on(self.admin.create_partitions([&new], &AdminOptions::new()))?)
     }
 
+    fn list_topics(&mut self) -> Outcome<Vec<String>> {
+        let metadata = self.admin.inner().fetch_metadata(None, LIMIT)?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    }
+
     fn count_partitions(&mut self, topic: &str) -> Outcome<u64> {
         let metadata = self.admin.inner().fetch_metadata(Some(topic), LIMIT)?;
         let described = &metadata.topics()[0];

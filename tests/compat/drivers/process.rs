@@ -92,6 +92,10 @@ impl Admin for Process {
         self.ask(&json!({"do": "create_partitions", "topic": topic, "total": total}))
     }
 
+    fn list_topics(&mut self) -> Outcome<Vec<String>> {
+        self.ask(&json!({"do": "list_topics", "topic": ""}))
+    }
+
     fn count_partitions(&mut self, topic: &str) -> Outcome<u64> {
         self.ask(&json!({"do": "count_partitions", "topic": topic}))
     }

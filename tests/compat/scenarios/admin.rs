@@ -15,6 +15,7 @@ const INVALID_PARTITIONS: i16 = 37;
 pub(crate) fn topics_are_created_grown_and_deleted(session: &mut Session) {
     let topic = session.topic(2, &[]);
     let admin = session.admin();
+    assert!(succeed(admin.list_topics()).contains(&topic), "the new topic is not listed");
     assert_eq!(succeed(admin.count_partitions(&topic)), 2);
     succeed(admin.create_partitions(&topic, 5));
     wait_until("five partitions", Duration::from_secs(10), || matches!(admin.count_partitions(&topic), Ok(5)));

@@ -98,6 +98,9 @@ func (c *client) do(ctx context.Context, asked *request) (any, error) {
 	case "create_partitions":
 		answers, err := c.admin.UpdatePartitions(ctx, asked.Total, asked.Topic)
 		return nil, errors.Join(err, answers.Error())
+	case "list_topics":
+		topics, err := c.admin.ListTopics(ctx)
+		return topics.Names(), err
 	case "count_partitions":
 		topics, err := c.admin.ListTopics(ctx, asked.Topic)
 		return len(topics[asked.Topic].Partitions), errors.Join(err, topics.Error())

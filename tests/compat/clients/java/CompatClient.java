@@ -95,6 +95,11 @@ public final class CompatClient implements AutoCloseable {
                 NewPartitions total = NewPartitions.increaseTo(request.get("total").asInt());
                 return done(admin.createPartitions(Map.of(topic, total)).all());
             }
+            case "list_topics": {
+                ArrayNode names = JSON.arrayNode();
+                wait(admin.listTopics().names()).forEach(names::add);
+                return names;
+            }
             case "count_partitions": {
                 return JSON.numberNode(wait(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).partitions().size());
             }

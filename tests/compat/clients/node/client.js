@@ -59,6 +59,10 @@ const requests = {
     return null
   },
 
+  async list_topics() {
+    return administering(admin => admin.listTopics())
+  },
+
   async count_partitions({ topic }) {
     const { topics } = await administering(admin => admin.fetchTopicMetadata({ topics: [topic] }))
     return topics[0].partitions.length

@@ -42,6 +42,9 @@ class Client:
     def create_partitions(self, topic, total):
         result(self.admin.create_partitions([NewPartitions(topic, total)])[topic])
 
+    def list_topics(self, topic):
+        return list(self.admin.list_topics(timeout=FETCH_SECONDS).topics)
+
     def count_partitions(self, topic):
         return len(self.admin.list_topics(topic, timeout=FETCH_SECONDS).topics[topic].partitions)
 

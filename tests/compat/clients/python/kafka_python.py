@@ -29,6 +29,9 @@ class Client:
     def create_partitions(self, topic, total):
         refusals(lambda: self.admin.create_partitions({topic: total}))
 
+    def list_topics(self, topic):
+        return list(self.admin.list_topics())
+
     def count_partitions(self, topic):
         [described] = self.admin.describe_topics([topic])
         return len(described["partitions"])
