@@ -246,6 +246,9 @@ impl PartitionLog {
     pub(crate) fn roll(&self, now: Timestamp) -> Result<(), AppendError> {
         let rolled = {
             let mut writer = self.writer();
+            if self.is_offline() {
+                return Err(AppendError::Offline);
+            }
             self.activate(&mut writer, now).and_then(|()| match &writer.active {
                 Some(active) if active.size > 0 => self.begin_segment(&mut writer, now),
                 _ => Ok(()),

@@ -248,11 +248,15 @@ impl PartitionLog {
         }
     }
 
-    /// Takes the log out of service because its topic is deleted.
+    /// Takes the log out of service because its topic is deleted. When it returns, nothing is written to the log's directory
+    /// any more: the name may soon be that of another log.
     pub(crate) fn retire(&self) {
         if !self.published.offline.swap(true, Ordering::AcqRel) {
             self.notify();
         }
+        // Whoever has one of the locks may be writing; whoever takes it later sees that the log is offline.
+        drop(self.syncer());
+        drop(self.writer());
     }
 
     /// Forgets producers that appended nothing for `expiration_ms`, unless they have a transaction open. Returns how many.

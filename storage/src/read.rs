@@ -70,6 +70,7 @@ impl PartitionLog {
                 break;
             }
         }
+        self.check_still_online()?;
         Ok(slice)
     }
 
@@ -83,6 +84,7 @@ impl PartitionLog {
         for segment in self.published.segments.load().from(start) {
             let found = segment.first_at_or_after(at_or_after, start, upto);
             if let Some(found) = found.map_err(|error| self.failed(segment, error))? {
+                self.check_still_online()?;
                 return Ok(Some(found.into()));
             }
         }
@@ -108,7 +110,14 @@ impl PartitionLog {
         }
         let Some((_, last_offset, segment)) = latest else { return Ok(None) };
         let found = segment.record_with_max_timestamp(last_offset).map_err(|error| self.failed(segment, error))?;
+        self.check_still_online()?;
         Ok(found.map(FoundOffset::from))
+    }
+
+    /// A file that was opened by name during the read is another log's if this one was retired meanwhile and its name used
+    /// again: the flag is set before the name is free.
+    fn check_still_online(&self) -> Result<(), ReadError> {
+        if self.is_offline() { Err(ReadError::Offline) } else { Ok(()) }
     }
 
     /// The log's start and end, unless it is offline. The end is loaded first: everything below it is then found.

@@ -247,3 +247,43 @@ fn the_front_of_a_log_can_be_cut_off() {
     let log = manager.open_log(&partition("t"), ID, config, NOW).unwrap();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (offset(100), offset(101)));
 }
+
+#[test]
+fn readers_find_whole_batches_while_others_append_roll_and_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Arc::new(TopicConfig { segment_bytes: 8_000, index_interval_bytes: 600, ..TopicConfig::default() });
+    let manager = open_manager(&real(), dir.path());
+    let log = manager.create(&partition("t"), ID, config, NOW).unwrap();
+    let commit = GroupCommit::start(2).unwrap();
+    let end = offset(2 * 2_000);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for tag in 0..500 {
+                    append(&log, &batch(tag, 4, 30));
+                    commit.request(&log);
+                }
+            });
+        }
+        for step in 1..=3_i64 {
+            let log = &log;
+            scope.spawn(move || {
+                let mut from = 0;
+                while log.synced_offset() < end {
+                    let upto = log.synced_offset();
+                    let spec = ReadSpec { from: offset(from), upto, max_bytes: 3_000, at_least_one_batch: true };
+                    let found = batches(&log.read(spec).unwrap().read_to_vec().unwrap());
+                    assert!(found.first().is_none_or(|first| first.0 <= from && from <= first.1), "{from}: {found:?}");
+                    assert!(found.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0), "{found:?}");
+                    assert!(found.last().is_none_or(|last| last.1 < upto.get()));
+                    assert_eq!(found.is_empty(), from >= upto.get(), "{from} of {upto}");
+                    // Follows the end, each reader at its own distance.
+                    from = found.last().map_or(from, |last| last.1 + 1 - last.1 % step).min(upto.get());
+                }
+            });
+        }
+    });
+    assert_eq!(batches(&read_all(&log)).len(), 1_000);
+    commit.stop();
+    manager.close().unwrap();
+}
