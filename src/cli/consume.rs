@@ -3,7 +3,7 @@
 //! Owns: where to begin and end, and how records are printed. Does not know how they are fetched.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
 use clap::{Args, ValueEnum};
 use model::IsolationLevel;
@@ -218,6 +218,9 @@ struct Printer {
     key_separator: Vec<u8>,
     delimiter: Vec<u8>,
     left: Option<u64>,
+    printed: u64,
+    /// Only where the records go elsewhere: on the same terminal it would stand between them.
+    progress: Option<output::Progress>,
 }
 
 impl Printer {
@@ -228,6 +231,8 @@ impl Printer {
             key_separator: args.key_separator.0.clone(),
             delimiter: args.delimiter.0.clone(),
             left: args.max_messages,
+            printed: 0,
+            progress: (!std::io::stdout().is_terminal()).then(output::Progress::start),
         }
     }
 
@@ -241,6 +246,7 @@ impl Printer {
         }
         self.write(delivered).map_err(|error| Stop::Failed(CliError::printing(error)))?;
         self.left = self.left.map(|left| left - 1);
+        self.printed += 1;
         Ok(())
     }
 
@@ -262,6 +268,10 @@ impl Printer {
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
+        let printed = self.printed;
+        if let Some(progress) = &mut self.progress {
+            progress.show(|| format!("{printed} records"));
+        }
         self.out.flush().map_err(CliError::printing)
     }
 }

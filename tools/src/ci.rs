@@ -179,6 +179,8 @@ fn parts(root: &Path, test_targets: &BTreeSet<String>) -> Vec<Part> {
             parts.push(part("tests: cases, the real Kafka", 4, Job::Tests(against_kafka)));
         }
     }
+    let bench = ["run", "--quiet", "--package", "tools", "--bin", "xtask", "--", "bench", "--quick"];
+    parts.push(part("bench, quick", 3, Job::Check(cargo(&bench))));
     parts
 }
 
