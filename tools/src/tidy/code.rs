@@ -43,6 +43,11 @@ impl Code {
         (1..).zip(self.text.lines())
     }
 
+    /// Whether a word stands in the code.
+    pub(super) fn has_word(&self, word: &str) -> bool {
+        tokens(&self.text).iter().any(|token| token.text == word)
+    }
+
     /// Every path with at least two parts; `use a::{b, c::d}` names two.
     pub(super) fn paths(&self) -> Vec<NamedPath> {
         let tokens = tokens(&self.text);

@@ -6,15 +6,25 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use super::code::Code;
 use super::rules::Rules;
+use super::tree::Tree;
 use super::{Finding, TidyError};
 
 /// A crate of ours, as cargo describes it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Package {
     name: String,
+    manifest_path: String,
     dependencies: Vec<Dependency>,
     targets: Vec<Target>,
+}
+
+impl Package {
+    /// The folder of the crate, with a slash at its end; empty for the root's.
+    fn folder(&self) -> &str {
+        self.manifest_path.trim_end_matches("Cargo.toml")
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,8 +60,11 @@ pub(super) fn packages(root: &Path) -> Result<Vec<Package>, TidyError> {
         TidyError::Unreadable(format!("cargo metadata: {error}; {}", said.trim()))
     })?;
     let prefix = format!("{}/", metadata.workspace_root);
-    for target in metadata.packages.iter_mut().flat_map(|package| &mut package.targets) {
-        target.src_path = target.src_path.trim_start_matches(&prefix).to_owned();
+    for package in &mut metadata.packages {
+        package.manifest_path = package.manifest_path.trim_start_matches(&prefix).to_owned();
+        for target in &mut package.targets {
+            target.src_path = target.src_path.trim_start_matches(&prefix).to_owned();
+        }
     }
     Ok(metadata.packages)
 }
@@ -96,6 +109,35 @@ pub(super) fn check(packages: &[Package], rules: &Rules) -> Vec<Finding> {
     findings
 }
 
+/// Dependencies that no file of their crate names.
+pub(super) fn unused(packages: &[Package], tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages {
+        let code: Vec<_> = own_files(package, packages, tree).map(Code::new).collect();
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.name != package.name) {
+            let word = dependency.name.replace('-', "_");
+            if !code.iter().any(|code| code.has_word(&word)) {
+                let manifest = &package.manifest_path;
+                findings.push(Finding::new(
+                    manifest,
+                    0,
+                    format!("no code of {} names {}", package.name, dependency.name),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// The Rust files below a crate's folder that are not below another crate's inside it.
+fn own_files<'a>(package: &'a Package, packages: &'a [Package], tree: &'a Tree) -> impl Iterator<Item = &'a str> {
+    let folder = package.folder();
+    let inner = packages.iter().map(Package::folder).filter(move |other| other.len() > folder.len());
+    let inner: Vec<_> = inner.filter(|other| other.starts_with(folder)).collect();
+    let is_own = move |path: &str| path.starts_with(folder) && !inner.iter().any(|inner| path.starts_with(inner));
+    tree.ending(".rs").filter(move |(path, _)| is_own(path)).map(|(_, text)| text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +152,7 @@ mod tests {
             name: "storage".to_owned(),
             dependencies: dependencies.iter().map(dependency).collect(),
             targets: vec![],
+            manifest_path: "storage/Cargo.toml".to_owned(),
         }
     }
 
@@ -126,5 +169,15 @@ mod tests {
         assert_eq!(problems(("protocol", Some("dev"), true)), 1);
         assert_eq!(problems(("tokio", Some("dev"), false)), 1);
         assert_eq!(check(&[package(&[])], &Rules::default()).len(), 1);
+    }
+
+    #[test]
+    fn a_dependency_that_nobody_names_is_found() {
+        let package = package(&[("tokio-util", None, false)]);
+        let problems =
+            |path: &str, text: &str| unused(std::slice::from_ref(&package), &Tree::of(&[(path, text)])).len();
+        assert_eq!(problems("storage/src/lib.rs", "use tokio_util::io;"), 0);
+        assert_eq!(problems("storage/src/lib.rs", "use tokio::io; // tokio_util"), 1);
+        assert_eq!(problems("src/main.rs", "use tokio_util::io;"), 1);
     }
 }

@@ -74,6 +74,7 @@ pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
     let rules: Rules = toml::from_str(tree.text("tidy.toml").unwrap_or_default())?;
     let packages = crates::packages(root)?;
     let mut findings = crates::check(&packages, &rules);
+    findings.extend(crates::unused(&packages, &tree));
     for check in [
         modules::check,
         sizes::check,
