@@ -49,7 +49,7 @@ pub(crate) fn line(text: &str) -> Result<(), CliError> {
 /// Prints a result as one JSON document.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub(crate) fn json(value: &serde_json::Value) -> Result<(), CliError> {
     line(&format!("{value:#}"))
 }

@@ -1,5 +1,5 @@
-//! Check: every kind of file that Tidelog writes has its code, a golden file, and its page, as [formats] of tidy.toml lists
-//! them.
+//! Check: every kind of file that Tidelog writes has its code, a golden file, and its page, as the table `formats` of tidy.toml
+//! lists them.
 
 use super::Finding;
 use super::rules::Rules;
