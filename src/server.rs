@@ -25,7 +25,7 @@ use crate::background::Background;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
-use crate::net::{ByteBudget, EventLoops, NetOptions, listener};
+use crate::net::{ByteBudget, ColdReads, EventLoops, NetOptions, listener};
 use crate::partitions::{FetchSessions, Registry};
 
 /// Event loops when `num.network.threads` does not say: one for each processor, but more than this was not measured yet.
@@ -203,7 +203,8 @@ fn start_loops(
         connections_per_ip_max: count(config.max_connections_per_ip),
     };
     let budget = ByteBudget::new(u32::try_from(config.request_bytes_max()).unwrap_or(u32::MAX));
-    EventLoops::start(threads, broker, options, &budget, stopping).map(Arc::new)
+    let cold_reads = Arc::new(ColdReads::start(count(config.cold_read_threads))?);
+    EventLoops::start(threads, broker, options, (&budget, &cold_reads), stopping).map(Arc::new)
 }
 
 /// The signals that stop a broker.

@@ -42,7 +42,13 @@ impl Api for Produce {
     ) -> Reply<ProduceResponse> {
         let acks = Acks::from_wire(request.acks);
         let image = broker.metadata.image();
-        let append = Append { image: &image, version: context.version, now: broker.clock.now(), acks };
+        let append = Append {
+            image: &image,
+            version: context.version,
+            now: broker.clock.now(),
+            acks,
+            has_transactional_id: request.transactional_id.is_some(),
+        };
         let mut waits = Vec::new();
         let topics = request.topic_data.iter().enumerate();
         let responses = topics.map(|(place, topic)| append.topic(place, topic, &mut waits)).collect();
@@ -98,6 +104,7 @@ struct Append<'a> {
     version: i16,
     now: Timestamp,
     acks: Result<Acks, ErrorCode>,
+    has_transactional_id: bool,
 }
 
 impl Append<'_> {
@@ -135,7 +142,13 @@ impl Append<'_> {
             return Err(ErrorCode::UnsupportedCompressionType.into());
         }
         if batch.is_transactional() {
-            return Err(ErrorCode::InvalidTxnState.into());
+            // As Kafka: without a transactional id nobody may write transactional records.
+            let code = if self.has_transactional_id {
+                ErrorCode::InvalidTxnState
+            } else {
+                ErrorCode::TransactionalIdAuthorizationFailed
+            };
+            return Err(code.into());
         }
         let batch = batch.check(&topic.config, self.now)?;
         let appended = partition.append(&batch, self.now)?;

@@ -3,23 +3,23 @@
 //! Many requests may be on their way; one that waits (for a sync, for new records) does not keep the later ones from being
 //! handled, only from being answered. Bounded: the answers that are owed, and the bytes that the peer has not taken.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use super::event_loop::NetOptions;
+use super::cold_reads::ColdReads;
+use super::event_loop::{LoopShared, NetOptions};
 use super::inbox::Inbox;
-use super::memory::ByteBudget;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Sent};
+use super::owed::{Owed, OwedError};
 use super::watchdog::Watchdog;
-use crate::api::{self, Dispatched, Outgoing, Peer};
+use crate::api::{self, Dispatched, Peer};
 use crate::broker::Broker;
 
 /// How long a connection may be idle before its large read buffer goes back.
@@ -46,17 +46,19 @@ pub(super) enum Ended {
     Io(#[from] io::Error),
 }
 
-/// An answer that is owed.
-enum Owed {
-    Ready(Outgoing),
-    Waiting(api::Pending),
-    /// Waits, and nothing behind it is handled before.
-    Exclusive(api::Pending),
+impl From<OwedError> for Ended {
+    fn from(error: OwedError) -> Self {
+        match error {
+            OwedError::Refused(reason) => Self::Refused(reason),
+            OwedError::Io(error) => Self::Io(error),
+        }
+    }
 }
 
 /// What woke the connection.
 enum Woken {
-    AnswerReady(Result<Outgoing, api::CloseReason>),
+    Answered(Result<usize, OwedError>),
+    Warm,
     Read(io::Result<usize>),
     CanWrite,
     Stopping,
@@ -69,22 +71,28 @@ pub(super) struct Connection {
     broker: Arc<Broker>,
     options: NetOptions,
     inbox: Inbox,
-    owed: VecDeque<Owed>,
+    owed: Owed,
     outbox: Outbox,
     watchdog: Watchdog,
+    cold_reads: Arc<ColdReads>,
+    /// Ends when the records that are to be sent next have been read from the disk.
+    warming: Option<oneshot::Receiver<()>>,
 }
 
 impl Connection {
-    pub(super) fn new(
-        stream: TcpStream,
-        peer: Peer,
-        broker: Arc<Broker>,
-        options: NetOptions,
-        budget: ByteBudget,
-    ) -> Self {
-        let inbox = Inbox::new(options.frame_size_max, budget);
-        let watchdog = Watchdog::new(options.idle_max);
-        Self { stream, peer, broker, options, inbox, owed: VecDeque::new(), outbox: Outbox::default(), watchdog }
+    pub(super) fn new(stream: TcpStream, peer: Peer, shared: &LoopShared) -> Self {
+        Self {
+            stream,
+            peer,
+            broker: Arc::clone(&shared.broker),
+            options: shared.options,
+            inbox: Inbox::new(shared.options.frame_size_max, shared.budget.clone()),
+            owed: Owed::default(),
+            outbox: Outbox::default(),
+            watchdog: Watchdog::new(shared.options.idle_max),
+            cold_reads: Arc::clone(&shared.cold_reads),
+            warming: None,
+        }
     }
 
     /// Serves the connection to its end.
@@ -107,14 +115,14 @@ impl Connection {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if self.may_read(stopping) {
+            if self.may_read(stopping) && self.inbox.is_full() {
                 self.make_room().await?;
             }
             match self.wait(stopping).await {
-                Woken::AnswerReady(answer) => {
-                    self.owed.pop_front();
-                    self.outbox.push(answer.map_err(Ended::Refused)?)?;
+                Woken::Answered(taken) => {
+                    taken?;
                 }
+                Woken::Warm => self.warming = None,
                 Woken::CanWrite => self.watchdog.feed(),
                 Woken::Read(read) => match read? {
                     0 => return Err(Ended::ByPeer),
@@ -136,9 +144,9 @@ impl Connection {
             self.inbox.consume(size);
             handled += 1;
             match dispatched {
-                Dispatched::Answer(answer) => self.owed.push_back(Owed::Ready(answer)),
-                Dispatched::Later(pending) => self.owed.push_back(Owed::Waiting(pending)),
-                Dispatched::Exclusive(pending) => self.owed.push_back(Owed::Exclusive(pending)),
+                Dispatched::Answer(answer) => self.owed.push_ready(answer),
+                Dispatched::Later(pending) => self.owed.push_waiting(pending),
+                Dispatched::Exclusive(pending) => self.owed.push_exclusive(pending),
                 Dispatched::Silent => {}
                 Dispatched::Close(reason) => {
                     // What was asked before is still answered, as far as it is ready and the socket takes it.
@@ -153,28 +161,34 @@ impl Connection {
 
     /// Whether one more request may be handled: answers owed and bytes not taken are bounded.
     fn has_room(&self) -> bool {
-        !matches!(self.owed.back(), Some(Owed::Exclusive(_)))
+        !self.owed.ends_exclusively()
             && self.owed.len() < self.options.inflight_requests_max
-            && self.outbox.bytes_held() < self.options.unsent_bytes_max
+            && self.owed.ready_bytes() + self.outbox.bytes_held() < self.options.unsent_bytes_max
     }
 
     fn may_read(&self, stopping: &watch::Receiver<bool>) -> bool {
         self.has_room() && !*stopping.borrow()
     }
 
-    /// Moves the answers at the front that are ready into the outbox, so that one `sendmsg` takes them all: a send for each
-    /// was half of the broker's time under small requests. Never waits.
+    /// Moves the answers at the front that are ready into the outbox. Never waits.
     async fn collect_answers(&mut self) -> Result<(), Ended> {
         let Self { owed, outbox, .. } = self;
-        poll_fn(|context| Poll::Ready(take_answers(owed, outbox, context))).await
+        let taken = poll_fn(|context| Poll::Ready(owed.poll_take(outbox, context))).await;
+        if let Poll::Ready(taken) = taken {
+            taken?;
+        }
+        Ok(())
     }
 
-    /// Sends what the socket takes now.
+    /// Sends what the socket takes now, up to records that must be read from the disk first.
     fn send(&mut self) -> io::Result<()> {
-        match self.outbox.send(&self.stream) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            other => other,
+        if self.warming.is_some() {
+            return Ok(());
         }
+        if let Sent::UntilCold(range) = self.outbox.send(&self.stream)? {
+            self.warming = Some(self.cold_reads.read(range));
+        }
+        Ok(())
     }
 
     /// Makes room for what comes next, which may wait for the byte budget.
@@ -190,14 +204,17 @@ impl Connection {
         let may_read = self.may_read(stopping);
         let is_stopping = *stopping.borrow();
         let limit = self.silence_limit();
-        let Self { stream, owed, outbox, watchdog, inbox, .. } = self;
+        let is_warming = self.warming.is_some();
+        let sends = !self.outbox.is_empty() && !is_warming;
+        let Self { stream, owed, outbox, watchdog, inbox, warming, .. } = self;
         // Reading through the half, not after `readable()`: a read that leaves room in the buffer says that the socket is
         // drained, and saves the read that would only hear "would block".
         let (mut reader, writer) = stream.split();
         tokio::select! {
             biased;
-            answer = poll_fn(|context| poll_front(owed, context)) => Woken::AnswerReady(answer),
-            _ = writer.writable(), if !outbox.is_empty() => Woken::CanWrite,
+            taken = poll_fn(|context| owed.poll_take(outbox, context)) => Woken::Answered(taken),
+            () = warmed(warming), if is_warming => Woken::Warm,
+            _ = writer.writable(), if sends => Woken::CanWrite,
             read = reader.read_buf(inbox.room()), if may_read => Woken::Read(read),
             _ = stopping.changed(), if !is_stopping => Woken::Stopping,
             () = poll_fn(|context| watchdog.poll_silence(context, limit)) => Woken::Silence,
@@ -230,35 +247,9 @@ impl Connection {
     }
 }
 
-/// Moves answers from the front of `owed` to `outbox` until one is not ready; `context` is woken when that one is.
-fn take_answers(owed: &mut VecDeque<Owed>, outbox: &mut Outbox, context: &mut Context<'_>) -> Result<(), Ended> {
-    while let Some(front) = owed.pop_front() {
-        match front {
-            Owed::Ready(answer) => outbox.push(answer)?,
-            Owed::Waiting(mut pending) => match pending.as_mut().poll(context) {
-                Poll::Ready(answer) => outbox.push(answer.map_err(Ended::Refused)?)?,
-                Poll::Pending => {
-                    owed.push_front(Owed::Waiting(pending));
-                    return Ok(());
-                }
-            },
-            Owed::Exclusive(mut pending) => match pending.as_mut().poll(context) {
-                Poll::Ready(answer) => outbox.push(answer.map_err(Ended::Refused)?)?,
-                Poll::Pending => {
-                    owed.push_front(Owed::Exclusive(pending));
-                    return Ok(());
-                }
-            },
-        }
-    }
-    Ok(())
-}
-
-/// Ready with the first answer owed, once it is.
-fn poll_front(owed: &mut VecDeque<Owed>, context: &mut Context<'_>) -> Poll<Result<Outgoing, api::CloseReason>> {
-    match owed.front_mut() {
-        Some(Owed::Waiting(pending) | Owed::Exclusive(pending)) => pending.as_mut().poll(context),
-        // Ready ones were collected before waiting.
-        Some(Owed::Ready(_)) | None => Poll::Pending,
+/// Ends when the disk was read. A reader that is gone has read nothing; the send that follows waits for the disk itself.
+async fn warmed(warming: &mut Option<oneshot::Receiver<()>>) {
+    if let Some(read) = warming {
+        drop(read.await);
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tracing::{debug, error, warn};
 
+use super::cold_reads::ColdReads;
 use super::connection::{Connection, Ended};
 use super::memory::ByteBudget;
 use crate::api::{CloseReason, Peer};
@@ -69,14 +70,19 @@ impl EventLoops {
         count: usize,
         broker: &Arc<Broker>,
         options: NetOptions,
-        budget: &ByteBudget,
+        (budget, cold_reads): (&ByteBudget, &Arc<ColdReads>),
         stopping: &watch::Receiver<bool>,
     ) -> std::io::Result<Self> {
         let mut loops = Vec::with_capacity(count);
         for number in 0..count {
             let (sender, receiver) = mpsc::channel(HANDOVER_MAX);
-            let shared =
-                LoopShared { broker: Arc::clone(broker), options, budget: budget.clone(), stopping: stopping.clone() };
+            let shared = LoopShared {
+                broker: Arc::clone(broker),
+                options,
+                budget: budget.clone(),
+                cold_reads: Arc::clone(cold_reads),
+                stopping: stopping.clone(),
+            };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("net-{number}")).spawn(move || {
                 LocalSet::new().block_on(&runtime, serve_loop(receiver, shared));
@@ -120,10 +126,11 @@ fn prepare(stream: TcpStream, remote: SocketAddr, listener: usize) -> std::io::R
 }
 
 /// What every connection of a loop gets.
-struct LoopShared {
-    broker: Arc<Broker>,
-    options: NetOptions,
-    budget: ByteBudget,
+pub(super) struct LoopShared {
+    pub(super) broker: Arc<Broker>,
+    pub(super) options: NetOptions,
+    pub(super) budget: ByteBudget,
+    pub(super) cold_reads: Arc<ColdReads>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -137,8 +144,7 @@ async fn serve_loop(mut receiver: mpsc::Receiver<Accepted>, shared: LoopShared) 
                 continue;
             }
         };
-        let connection =
-            Connection::new(stream, peer, Arc::clone(&shared.broker), shared.options, shared.budget.clone());
+        let connection = Connection::new(stream, peer, &shared);
         let stopping = shared.stopping.clone();
         tasks.spawn_local(async move {
             let ended = connection.serve(stopping).await;

@@ -48,11 +48,9 @@ impl Inbox {
         self.bytes.advance(self.bytes.len().min(4 + frame_size));
     }
 
-    /// Sees to it that something can be read. Waits for the budget where the buffer must grow.
-    pub(crate) async fn make_room(&mut self) {
-        if self.bytes.capacity() - self.bytes.len() < ROOM_MIN / 4 {
-            self.grow().await;
-        }
+    /// Whether there is hardly room to read anything.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.capacity() - self.bytes.len() < ROOM_MIN / 4
     }
 
     /// Where the next bytes go.
@@ -76,8 +74,8 @@ impl Inbox {
         self.share = Share::default();
     }
 
-    /// Doubles the room, up to what the current frame needs: a stranger who claims 100 MB and sends 1 KB costs 8 KiB.
-    async fn grow(&mut self) {
+    /// Makes room; waits for the budget where the buffer must grow. Doubles it, up to what the current frame needs: a stranger who claims 100 MB and sends 1 KB costs 8 KiB.
+    pub(crate) async fn make_room(&mut self) {
         let used = self.bytes.len();
         let frame = self.announced().ok().flatten().map_or(0, |size| size.saturating_add(4));
         let doubled = self.bytes.capacity().max(ROOM_MIN / 2) * 2;

@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use storage::{FileRange, LogSlice};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::cold_reads::is_cold;
 use crate::api::Outgoing;
 
 /// File ranges below this are copied into memory and leave with the bytes around them: one system call less
@@ -17,12 +19,31 @@ const COPIED_BELOW: u32 = 16 << 10;
 /// The most buffers handed to one `sendmsg`; far below the kernel's IOV_MAX of 1024, more gains nothing.
 const SLICES_MAX: usize = 64;
 /// The most bytes that one `sendfile` moves, so that a fast reader does not keep the event loop from the others.
-const SENDFILE_MAX: u64 = 1 << 20;
+const SENDFILE_MAX: u32 = 1 << 20;
 
 #[derive(Debug)]
 enum Piece {
-    Bytes { bytes: Vec<u8>, sent: usize },
-    File { range: FileRange, sent: u32 },
+    Bytes {
+        bytes: Vec<u8>,
+        sent: usize,
+    },
+    /// `warm` bytes of it are known to be in memory.
+    File {
+        range: FileRange,
+        sent: u32,
+        warm: u32,
+    },
+}
+
+/// How far [`Outbox::send`] came.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// To the end.
+    All,
+    /// Until the socket was full.
+    UntilFull,
+    /// Up to a range that is not in memory. The next send takes it as it is.
+    UntilCold(FileRange),
 }
 
 /// The answers that are ready to leave.
@@ -69,7 +90,7 @@ impl Outbox {
 
     fn push_slice(&mut self, mut bytes: Vec<u8>, slice: &LogSlice) -> io::Result<Vec<u8>> {
         for range in slice.ranges() {
-            if range.length < COPIED_BELOW || range.file.as_fd().is_none() {
+            if range.file.as_fd().is_none() || (range.length < COPIED_BELOW && !is_cold(range)) {
                 let start = bytes.len();
                 bytes.resize(start + model::num::usize_from_u32(range.length), 0);
                 if let Some(room) = bytes.get_mut(start..) {
@@ -77,7 +98,7 @@ impl Outbox {
                 }
             } else {
                 self.push_bytes(std::mem::take(&mut bytes));
-                self.pieces.push_back(Piece::File { range: range.clone(), sent: 0 });
+                self.pieces.push_back(Piece::File { range: range.clone(), sent: 0, warm: 0 });
             }
         }
         Ok(bytes)
@@ -90,33 +111,33 @@ impl Outbox {
         }
     }
 
-    /// Sends until all has left or the socket takes no more.
+    /// Sends until all has left, the socket takes no more, or a range must be read from the disk first.
     ///
     /// # Errors
-    /// `WouldBlock` when the socket is full; any error of the socket; a file that ends before its range does.
-    pub(crate) fn send(&mut self, stream: &TcpStream) -> io::Result<()> {
+    /// Any error of the socket; a file that ends before its range does.
+    pub(crate) fn send(&mut self, stream: &TcpStream) -> io::Result<Sent> {
         while let Some(piece) = self.pieces.front_mut() {
-            match piece {
-                Piece::Bytes { .. } => self.send_bytes(stream)?,
-                Piece::File { range, sent } => {
-                    let left = range.length - *sent;
-                    let mut position = range.position + u64::from(*sent);
-                    let count = model::num::usize_from_u64(u64::from(left).min(SENDFILE_MAX));
-                    let moved = stream.try_io(Interest::WRITABLE, || {
-                        let file = range.file.as_fd().ok_or(io::ErrorKind::Unsupported)?;
-                        Ok(rustix::fs::sendfile(stream.as_fd(), file, Some(&mut position), count)?)
-                    })?;
-                    if moved == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
+            let sent = match piece {
+                Piece::Bytes { .. } => self.send_bytes(stream),
+                Piece::File { range, sent, warm } => {
+                    let chunk = (range.length - *sent).min(SENDFILE_MAX);
+                    if let Some(next) = cold_chunk(range, *sent, warm, chunk) {
+                        return Ok(Sent::UntilCold(next));
                     }
-                    *sent += u32::try_from(moved).unwrap_or(left);
-                    if *sent >= range.length {
-                        self.pieces.pop_front();
-                    }
+                    send_file(stream, range, sent, chunk.min(*warm - *sent))
                 }
+            };
+            match sent {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::UntilFull),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if matches!(self.pieces.front(), Some(Piece::File { range, sent, .. }) if *sent >= range.length) {
+                self.pieces.pop_front();
             }
         }
-        Ok(())
+        Ok(Sent::All)
     }
 
     /// One `sendmsg` with all byte pieces at the front.
@@ -153,4 +174,30 @@ impl Outbox {
         }
         Ok(())
     }
+}
+
+/// The next `chunk` bytes, if they are not in memory. They count as warm from here on: whoever asks has them read, and a second
+/// look could find them evicted again, for ever.
+fn cold_chunk(range: &FileRange, sent: u32, warm: &mut u32, chunk: u32) -> Option<FileRange> {
+    if sent < *warm {
+        return None;
+    }
+    *warm = sent + chunk;
+    let next = FileRange { file: Arc::clone(&range.file), position: range.position + u64::from(sent), length: chunk };
+    is_cold(&next).then_some(next)
+}
+
+/// One `sendfile`; counts what it moved.
+fn send_file(stream: &TcpStream, range: &FileRange, sent: &mut u32, count: u32) -> io::Result<()> {
+    let mut position = range.position + u64::from(*sent);
+    let moved = stream.try_io(Interest::WRITABLE, || {
+        let file = range.file.as_fd().ok_or(io::ErrorKind::Unsupported)?;
+        let count = model::num::usize_from_u32(count);
+        Ok(rustix::fs::sendfile(stream.as_fd(), file, Some(&mut position), count)?)
+    })?;
+    if moved == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    *sent += u32::try_from(moved).unwrap_or(count);
+    Ok(())
 }

@@ -85,9 +85,15 @@ struct Place {
 }
 
 impl Writer {
-    /// A writer that goes on at `next_offset`. `unsynced` are the segments that may not be durable, oldest first.
-    pub(crate) const fn reopened(next_offset: Offset, producers: ProducerTable, unsynced: Vec<Arc<Segment>>) -> Self {
-        Self { next_offset, active: None, producers, unsynced, bytes_since_checkpoint: 0 }
+    /// A writer that goes on at `next_offset`. `unsynced` are the segments that may not be durable, oldest first; `bytes` of
+    /// them lie past the recovery point.
+    pub(crate) const fn reopened(
+        next_offset: Offset,
+        producers: ProducerTable,
+        unsynced: Vec<Arc<Segment>>,
+        bytes: u64,
+    ) -> Self {
+        Self { next_offset, active: None, producers, unsynced, bytes_since_checkpoint: bytes }
     }
 
     pub(crate) const fn next_offset(&self) -> Offset {

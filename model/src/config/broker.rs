@@ -29,6 +29,10 @@ config_table! {
         /// Where the broker stands; clients may fetch from a near one.
         broker_rack: Option<String> = "broker.rack", default None;
 
+        /// Threads that read records from the disk when they are not in memory, so that others need not wait. Not a key of
+        /// Kafka's.
+        cold_read_threads: i32 = "cold.read.threads", default 4, valid Between(1, 64);
+
         /// Milliseconds of silence inside a request after which its connection is closed. Not a key of Kafka's.
         connection_frame_timeout_ms: i32 = "connection.frame.timeout.ms", default 30_000, valid AtLeast(1);
 

@@ -23,7 +23,6 @@ use crate::format::partition_metadata_v0;
 use crate::partition_log::{FoundLog, PartitionLog};
 use crate::recovery::{self, OpenSpec};
 use crate::segment::LogDirectory;
-use crate::sync::Checkpointing;
 
 pub use directory::OpenError;
 
@@ -165,7 +164,8 @@ impl LogManager {
         let is_scanned = opened.synced < opened.writer.next_offset();
         let log = Arc::new(PartitionLog::new(partition.clone(), topic_id, config, Arc::clone(&directory), opened));
         if is_scanned {
-            log.sync_with(Checkpointing::AfterBytes(0)).map_err(|error| sync_failed(&directory.path, error))?;
+            // What was found may lie in the page cache only. A checkpoint follows if it would spare the next start much.
+            log.checkpoint(CHECKPOINT_BYTES_MIN).map_err(|error| sync_failed(&directory.path, error))?;
         }
         // Two threads that open the same log at once: the second finds the first's.
         match self.logs().entry(partition.clone()) {

@@ -85,7 +85,11 @@ pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Open
     let scanned = scan_rest(directory, &mut scan, &checkpoint, &mut segments, &rest)?;
     let snapshots: Vec<_> = listing.snapshots.iter().copied().filter(|at| *at <= checkpoint.recovery_point).collect();
     remove_snapshots_past(directory, &listing, checkpoint.recovery_point);
-    let writer = Writer::reopened(scan.next_offset, scan.producers, scanned);
+    let trusted_bytes =
+        if checkpoint.recovery_point > Offset::ZERO { u64::from(checkpoint.segment_position) } else { 0 };
+    let scanned_bytes = scanned.iter().map(|segment| u64::from(segment.size())).sum::<u64>();
+    let bytes = scanned_bytes.saturating_sub(trusted_bytes);
+    let writer = Writer::reopened(scan.next_offset, scan.producers, scanned, bytes);
     Ok(Opened {
         log_start: checkpoint.log_start_offset,
         segments: Segments::new(segments),
