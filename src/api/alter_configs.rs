@@ -44,7 +44,7 @@ impl Api for AlterConfigs {
 }
 
 fn change(resource: &AlterConfigsResource<'_>) -> Result<ConfigChange, Refused> {
-    let parsed = config_resource::parse(resource.resource_type, resource.resource_name)?;
+    let parsed = config_resource::parse_for_change(resource.resource_type, resource.resource_name)?;
     let settings = resource.configs.iter().map(|config| (config.name.to_owned(), config.value.map(str::to_owned)));
     Ok(ConfigChange { resource: parsed, edit: ConfigEdit::Replace(settings.collect()) })
 }

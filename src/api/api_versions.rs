@@ -38,16 +38,33 @@ impl Api for ApiVersions {
     type Response = ApiVersionsResponse;
 
     fn handle(
-        _broker: &Arc<Broker>,
+        broker: &Arc<Broker>,
         context: &RequestContext<'_>,
         request: ApiVersionsRequest<'_>,
     ) -> Reply<ApiVersionsResponse> {
         let names = [request.client_software_name, request.client_software_version];
-        if context.version >= 3 && !names.iter().all(|name| is_software_name(name)) {
-            let error_code = ErrorCode::InvalidRequest.code();
-            return Reply::now(ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
+        let refused = if context.version >= 3 && !names.iter().all(|name| is_software_name(name)) {
+            Err(ErrorCode::InvalidRequest)
+        } else {
+            check_destination(broker, request.cluster_id, request.node_id)
+        };
+        Reply::now(match refused {
+            Ok(()) => describe(context.version),
+            Err(code) => ApiVersionsResponse { error_code: code.code(), ..ApiVersionsResponse::default() },
+        })
+    }
+}
+
+/// A client may say which cluster and which node of it it believes to have reached: both, or neither (KIP-1242). One that
+/// is wrong begins anew with its bootstrap servers.
+fn check_destination(broker: &Broker, cluster_id: Option<&str>, node_id: i32) -> Result<(), ErrorCode> {
+    match (cluster_id, node_id) {
+        (None, -1) => Ok(()),
+        (None, _) | (Some(_), -1) => Err(ErrorCode::InvalidRequest),
+        (Some(cluster_id), node_id) => {
+            let is_here = cluster_id == broker.cluster_id && node_id == broker.metadata.image().broker.node_id;
+            if is_here { Ok(()) } else { Err(ErrorCode::RebootstrapRequired) }
         }
-        Reply::now(describe(context.version))
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the config APIs name resources: a type and a text (KIP-133).
 
-use model::ErrorCode;
+use model::{ErrorCode, TopicName};
 
 use crate::broker::Broker;
 use crate::metadata::{ConfigChange, ConfigResource, Refused};
@@ -26,6 +26,18 @@ pub(super) fn parse(resource_type: i8, name: &str) -> Result<ConfigResource, Ref
             let message = format!("resource type {other} has no configs here; topics are {TOPIC}, brokers {BROKER}");
             Err(Refused::new(ErrorCode::InvalidRequest, message))
         }
+    }
+}
+
+/// Reads a resource that is to be changed.
+///
+/// # Errors
+/// As [`parse`], and [`Refused`] for a topic whose name no topic can have.
+pub(super) fn parse_for_change(resource_type: i8, name: &str) -> Result<ConfigResource, Refused> {
+    match (resource_type, TopicName::parse(name)) {
+        (TOPIC, Err(_)) if name.is_empty() => Err(Refused::new(ErrorCode::InvalidRequest, "the topic has no name")),
+        (TOPIC, Err(error)) => Err(Refused::new(ErrorCode::InvalidTopicException, format!("{name:?}: {error}"))),
+        _ => parse(resource_type, name),
     }
 }
 

@@ -1,6 +1,6 @@
 //! CreatePartitions (key 37), versions 0-3. v2 flexible; v3 throttling of admin requests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -32,7 +32,10 @@ impl Api for CreatePartitions {
             *times.entry(topic.name).or_default() += 1;
         }
         let is_double = |topic: &CreatePartitionsTopic<'_>| times.get(topic.name).is_some_and(|times| *times > 1);
-        let names: Vec<_> = request.topics.iter().map(|topic| (topic.name.to_owned(), is_double(topic))).collect();
+        let mut names: Vec<_> = request.topics.iter().map(|topic| (topic.name.to_owned(), is_double(topic))).collect();
+        // A name that was there twice is refused once.
+        let mut told = HashSet::new();
+        names.retain(|(name, _)| told.insert(name.clone()));
         let wishes = request.topics.iter().filter(|topic| !is_double(topic)).map(wish).collect();
         let validate_only = request.validate_only;
         let broker = Arc::clone(broker);

@@ -1,10 +1,10 @@
 //! CreateTopics (key 19), versions 2-7. v4 defaults for counts (KIP-464); v5 flexible, the created topic's configs
 //! (KIP-525); v7 topic ids.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use model::TopicId;
 use protocol::ApiKey;
 use protocol::messages::create_topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
@@ -34,10 +34,13 @@ impl Api for CreateTopics {
             let names: Vec<String> = wishes.iter().map(|wish| wish.name.clone()).collect();
             let results = broker.metadata.create_topics(wishes, validate_only).await;
             let answer = |(name, result)| match result {
-                Ok(created) => described(&broker, &created, validate_only),
+                Ok(created) => described(&broker, &created),
                 Err(refused) => failed(name, refused),
             };
-            let topics = names.into_iter().zip(results).map(answer).collect();
+            let mut topics: Vec<_> = names.into_iter().zip(results).map(answer).collect();
+            // A name that was there twice is refused once.
+            let mut told = HashSet::new();
+            topics.retain(|topic| told.insert(topic.name.clone()));
             CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
         })
     }
@@ -55,7 +58,7 @@ fn wish(topic: &CreatableTopic<'_>) -> NewTopic {
     }
 }
 
-fn described(broker: &Broker, created: &CreatedTopic, validate_only: bool) -> CreatableTopicResult {
+fn described(broker: &Broker, created: &CreatedTopic) -> CreatableTopicResult {
     let image = broker.metadata.image();
     let configs = image.broker.describe_topic(&created.configs).into_iter().map(|row| CreatableTopicConfigs {
         name: row.name.to_owned(),
@@ -66,7 +69,7 @@ fn described(broker: &Broker, created: &CreatedTopic, validate_only: bool) -> Cr
     });
     CreatableTopicResult {
         name: created.name.as_str().to_owned(),
-        topic_id: if validate_only { TopicId::ZERO } else { created.id },
+        topic_id: created.id,
         num_partitions: created.partitions,
         replication_factor: 1,
         configs: Some(configs.collect()),
@@ -79,6 +82,7 @@ fn failed(name: String, refused: Refused) -> CreatableTopicResult {
         name,
         error_code: refused.code.code(),
         error_message: Some(refused.message),
+        configs: Some(Vec::new()),
         ..CreatableTopicResult::default()
     }
 }

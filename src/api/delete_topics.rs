@@ -1,6 +1,6 @@
 //! DeleteTopics (key 20), versions 1-6. v4 flexible; v5 error messages; v6 by name or by id (KIP-516).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -60,7 +60,10 @@ impl Api for DeleteTopics {
                     Err(refused) => failed(asked, refused),
                 }
             };
-            let responses = wishes.into_iter().map(answer).collect();
+            let mut responses: Vec<_> = wishes.into_iter().map(answer).collect();
+            // What was there twice is refused once.
+            let mut told = HashSet::new();
+            responses.retain(|topic| told.insert((topic.name.clone(), topic.topic_id)));
             DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }
         })
     }

@@ -36,7 +36,7 @@ impl Api for DescribeTopicPartitions {
         if let Some((topic, partition)) = cursor
             && (partition < 0 || !(names.is_empty() || names.contains(topic)))
         {
-            return Reply::now(refuse_all(&names));
+            return Reply::now(refuse_all(request.topics.iter().map(|topic| topic.name)));
         }
         let limit = request.response_partition_limit.min(image.broker.max_request_partition_size_limit).max(1);
         let from = cursor.map_or("", |(topic, _)| topic);
@@ -64,10 +64,10 @@ impl Api for DescribeTopicPartitions {
 }
 
 /// A cursor that points to nothing that was asked for makes the whole request invalid.
-fn refuse_all(names: &BTreeSet<&str>) -> DescribeTopicPartitionsResponse {
-    let topics = names.iter().map(|name| DescribeTopicPartitionsResponseTopic {
+fn refuse_all<'a>(names: impl Iterator<Item = &'a str>) -> DescribeTopicPartitionsResponse {
+    let topics = names.map(|name| DescribeTopicPartitionsResponseTopic {
         error_code: ErrorCode::InvalidRequest.code(),
-        name: Some((*name).to_owned()),
+        name: Some(name.to_owned()),
         ..DescribeTopicPartitionsResponseTopic::default()
     });
     DescribeTopicPartitionsResponse { topics: topics.collect(), ..DescribeTopicPartitionsResponse::default() }
@@ -114,6 +114,7 @@ impl Page {
         self.response.topics.push(DescribeTopicPartitionsResponseTopic {
             error_code: code.code(),
             name: Some(name.to_owned()),
+            topic_authorized_operations: operations::topic(true),
             ..DescribeTopicPartitionsResponseTopic::default()
         });
         true

@@ -1,6 +1,6 @@
 //! Fetch (key 1), versions 4-18. v5 log start offset; v7 sessions (KIP-227); v9 leader epochs (KIP-320); v11 racks; v12
 //! flexible, diverging epochs; v13 names topics by id; v15 moves the replica's id; v18 the replica's high watermark.
-//! Not here: followers. Fields that only they send are read and not used; there is one replica.
+//! Not here: followers. There is one replica, so that who fetches as another one is refused.
 
 mod attempt;
 
@@ -43,7 +43,10 @@ impl Api for Fetch {
         let image = broker.metadata.image();
         let bytes_max = request.max_bytes.min(image.broker.fetch_max_bytes).max(0);
         let (asked, scope) = Scope::of(plan, by_id);
-        let targets: Vec<Target> = asked.into_iter().map(|asked| Target::resolve(&image, asked, by_id)).collect();
+        let mut targets: Vec<Target> = asked.into_iter().map(|asked| Target::resolve(&image, asked, by_id)).collect();
+        if request.replica_id.max(request.replica_state.replica_id) >= 0 {
+            targets.iter_mut().for_each(Target::refuse_follower);
+        }
         let attempt = Attempt { targets, isolation, version: context.version, bytes_max: bytes_max.unsigned_abs() };
         let bytes_min = u64::from(request.min_bytes.clamp(0, bytes_max).unsigned_abs());
         let wait_max = Duration::from_millis(u64::from(request.max_wait_ms.max(0).unsigned_abs()));

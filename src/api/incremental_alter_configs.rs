@@ -46,7 +46,7 @@ impl Api for IncrementalAlterConfigs {
 }
 
 fn change(resource: &AlterConfigsResource<'_>) -> Result<ConfigChange, Refused> {
-    let parsed = config_resource::parse(resource.resource_type, resource.resource_name)?;
+    let parsed = config_resource::parse_for_change(resource.resource_type, resource.resource_name)?;
     let mut operations = Vec::with_capacity(resource.configs.len());
     for config in &resource.configs {
         let raw = config.config_operation;

@@ -37,6 +37,9 @@ impl Api for InitProducerId {
             }
             None => {}
         }
+        if (request.producer_id == -1) != (request.producer_epoch == -1) {
+            return Reply::now(failed(ErrorCode::InvalidRequest));
+        }
         // KIP-360: with a null transactional id the answer is a new id, whatever the client had before.
         let broker = Arc::clone(broker);
         Reply::later(async move {

@@ -18,6 +18,9 @@ use crate::broker::Broker;
 use crate::metadata::Image;
 use crate::partitions::check_epoch;
 
+/// The first version whose answers carry leader epochs.
+const EPOCHS_FROM: i16 = 4;
+
 pub(super) struct ListOffsets;
 
 impl Api for ListOffsets {
@@ -34,29 +37,29 @@ impl Api for ListOffsets {
         let image = broker.metadata.image();
         let isolation = IsolationLevel::from_wire(request.isolation_level);
         let doubled = doubled(&request.topics);
-        let topic = |topic: &ListOffsetsTopic<'_>| ListOffsetsTopicResponse {
-            name: topic.name.to_owned(),
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|asked| {
-                    let is_doubled = doubled.contains(&(topic.name, asked.partition_index));
-                    let answer = match isolation {
-                        _ if is_doubled => Err(ErrorCode::InvalidRequest),
-                        Ok(isolation) => look_up(&image, topic.name, asked, isolation, context.version),
-                        Err(code) => Err(code),
-                    };
-                    answer.unwrap_or_else(|code| ListOffsetsPartitionResponse {
-                        partition_index: asked.partition_index,
-                        error_code: code.code(),
-                        ..ListOffsetsPartitionResponse::default()
-                    })
-                })
-                .collect(),
-        };
-        let topics = request.topics.iter().map(topic).collect();
+        let mut refused = HashSet::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in request.topics.iter().filter(|topic| !topic.partitions.is_empty()) {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for asked in &topic.partitions {
+                let key = (topic.name, asked.partition_index);
+                let answer = match isolation {
+                    // Refused once, however often it is there.
+                    _ if doubled.contains(&key) && !refused.insert(key) => continue,
+                    _ if doubled.contains(&key) => Err(ErrorCode::InvalidRequest),
+                    Ok(isolation) => look_up(&image, topic.name, asked, isolation, context.version),
+                    Err(code) => Err(code),
+                };
+                partitions.push(answer.unwrap_or_else(|code| failed(asked.partition_index, code)));
+            }
+            topics.push(ListOffsetsTopicResponse { name: topic.name.to_owned(), partitions });
+        }
         Reply::now(ListOffsetsResponse { topics, ..ListOffsetsResponse::default() })
     }
+}
+
+fn failed(partition_index: i32, code: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse { partition_index, error_code: code.code(), ..ListOffsetsPartitionResponse::default() }
 }
 
 /// Partitions that are asked about more than once: each of them is refused.
@@ -97,9 +100,9 @@ fn look_up(
     isolation: IsolationLevel,
     version: i16,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
+    let question = Question::parse(asked.timestamp, version)?;
     let topic = image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let partition = topic.partition(asked.partition_index)?;
-    let question = Question::parse(asked.timestamp, version)?;
     check_epoch(partition, asked.current_leader_epoch)?;
     let log = partition.log();
     let end = partition.readable_end(isolation);
@@ -126,8 +129,7 @@ fn look_up(
     Ok(found.map_or(nothing.clone(), |(offset, timestamp, epoch)| ListOffsetsPartitionResponse {
         offset: offset.get(),
         timestamp: timestamp.get(),
-        // Versions before 4 have no field for it.
-        leader_epoch: epoch.filter(|_| version >= 4).map_or(-1, LeaderEpoch::get),
+        leader_epoch: epoch.filter(|_| version >= EPOCHS_FROM).map_or(-1, LeaderEpoch::get),
         ..nothing
     }))
 }

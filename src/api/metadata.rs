@@ -3,13 +3,15 @@
 //! A topic that is created automatically is answered when it is there, where Kafka answers an error first and lets the
 //! client ask again.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::{ErrorCode, TopicId, TopicName};
 use protocol::ApiKey;
 use protocol::messages::metadata::{
-    MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
+    MetadataResponseTopic,
 };
 
 use super::operations;
@@ -37,7 +39,10 @@ impl Api for Metadata {
         request: MetadataRequest<'_>,
     ) -> Reply<MetadataResponse> {
         let image = broker.metadata.image();
-        let asked = asked(&request, context.version);
+        let asked = match asked(&request, context.version) {
+            Ok(asked) => asked,
+            Err(code) => return Reply::now(refuse_all(&request, code)),
+        };
         let describe = Describe {
             peer: context.peer,
             with_topic_operations: request.include_topic_authorized_operations,
@@ -75,19 +80,44 @@ enum Named {
     Id(TopicId),
 }
 
-fn asked(request: &MetadataRequest<'_>, version: i16) -> Asked {
+/// What a request asks for, each topic once.
+///
+/// # Errors
+/// `INVALID_REQUEST` for a topic with neither name nor id, and for one with an id before ids could be asked for.
+fn asked(request: &MetadataRequest<'_>, version: i16) -> Result<Asked, ErrorCode> {
     let topics = match &request.topics {
-        None => return Asked::All,
+        None => return Ok(Asked::All),
         // Before null existed an empty list meant all.
-        Some(topics) if topics.is_empty() && version == 0 => return Asked::All,
+        Some(topics) if topics.is_empty() && version == 0 => return Ok(Asked::All),
         Some(topics) => topics,
     };
-    let named = topics.iter().map(|topic| match topic.name {
-        Some(name) => Named::Name(name.to_owned()),
-        None if version >= IDS_FROM => Named::Id(topic.topic_id),
-        None => Named::Name(String::new()),
-    });
-    Asked::Named(named.collect())
+    let has_ids = topics.iter().any(|topic| !topic.topic_id.is_zero());
+    if topics.iter().any(|topic| topic.name.is_none() && topic.topic_id.is_zero()) || has_ids && version < IDS_FROM {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let mut named = Vec::with_capacity(topics.len());
+    let mut seen = HashSet::new();
+    for topic in topics.iter().filter(|topic| seen.insert((topic.name, topic.topic_id))) {
+        match topic.name {
+            // Where one topic has an id, all are looked up by id.
+            Some(name) if !has_ids => named.push(Named::Name(name.to_owned())),
+            _ if topic.topic_id.is_zero() => {}
+            _ => named.push(Named::Id(topic.topic_id)),
+        }
+    }
+    Ok(Asked::Named(named))
+}
+
+/// The answer to a request that cannot be understood.
+fn refuse_all(request: &MetadataRequest<'_>, code: ErrorCode) -> MetadataResponse {
+    let topic = |topic: &MetadataRequestTopic<'_>| MetadataResponseTopic {
+        error_code: code.code(),
+        name: Some(topic.name.unwrap_or_default().to_owned()),
+        topic_id: topic.topic_id,
+        ..MetadataResponseTopic::default()
+    };
+    let topics = request.topics.iter().flatten().map(topic).collect();
+    MetadataResponse { controller_id: -1, error_code: code.code(), topics, ..MetadataResponse::default() }
 }
 
 /// Topics that are asked for by a good name and are not there.

@@ -50,7 +50,8 @@ impl Api for Produce {
             has_transactional_id: request.transactional_id.is_some(),
         };
         let mut waits = Vec::new();
-        let topics = request.topic_data.iter().enumerate();
+        // A topic without partitions is not answered.
+        let topics = request.topic_data.iter().filter(|topic| !topic.partition_data.is_empty()).enumerate();
         let responses = topics.map(|(place, topic)| append.topic(place, topic, &mut waits)).collect();
         let response = ProduceResponse { responses, ..ProduceResponse::default() };
         match acks {
@@ -58,7 +59,7 @@ impl Api for Produce {
             Ok(Acks::None) => Reply::Close(CloseReason::UnansweredProduceFailed),
             Ok(Acks::All) if !waits.is_empty() => {
                 let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-                Reply::later(when_durable(response, waits, timeout))
+                Reply::later(when_durable(response, waits, timeout, append.missing()))
             }
             Ok(Acks::All | Acks::Leader) | Err(_) => Reply::now(response),
         }
@@ -79,20 +80,27 @@ struct Wait {
 }
 
 /// The answer, once every append in it is durable, or failed, or took too long.
-async fn when_durable(mut response: ProduceResponse, waits: Vec<Wait>, timeout: Duration) -> ProduceResponse {
+async fn when_durable(
+    mut response: ProduceResponse,
+    waits: Vec<Wait>,
+    timeout: Duration,
+    missing: ErrorCode,
+) -> ProduceResponse {
     let mut expired = std::pin::pin!(tokio::time::sleep(timeout));
     for wait in waits {
         // Both arms are cancel-safe: a dropped wait is forgotten, and the timer is kept for the next partition.
         let failure = tokio::select! {
             biased;
-            committed = wait.partition.committed(wait.end) => committed.err().map(|_| ErrorCode::KafkaStorageError),
+            committed = wait.partition.committed(wait.end) => committed.err().map(|_| {
+                if wait.partition.is_retired() { missing } else { ErrorCode::KafkaStorageError }
+            }),
             () = &mut expired => Some(ErrorCode::RequestTimedOut),
         };
         let Some(code) = failure else { continue };
         let (topic, partition) = wait.place;
         let topic = response.responses.get_mut(topic);
         if let Some(answer) = topic.and_then(|topic| topic.partition_responses.get_mut(partition)) {
-            *answer = refused(answer.index, code, None);
+            *answer = refused(answer.index, code.into());
         }
     }
     response
@@ -108,17 +116,19 @@ struct Append<'a> {
 }
 
 impl Append<'_> {
+    /// What a topic that is not there is answered with.
+    fn missing(&self) -> ErrorCode {
+        if self.version >= IDS_FROM { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition }
+    }
+
     fn topic(&self, place: usize, data: &TopicProduceData<'_>, waits: &mut Vec<Wait>) -> TopicProduceResponse {
-        let (topic, missing) = if self.version >= IDS_FROM {
-            (self.image.topic_by_id(data.topic_id), ErrorCode::UnknownTopicId)
-        } else {
-            (self.image.topic(data.name), ErrorCode::UnknownTopicOrPartition)
-        };
+        let topic =
+            if self.version >= IDS_FROM { self.image.topic_by_id(data.topic_id) } else { self.image.topic(data.name) };
         let mut partition_responses = Vec::with_capacity(data.partition_data.len());
         for partition in &data.partition_data {
             let outcome = match (self.acks, topic) {
                 (Err(code), _) => Err(Refusal::from(code)),
-                (Ok(_), None) => Err(Refusal::from(missing)),
+                (Ok(_), None) => Err(Refusal::from(self.missing())),
                 (Ok(_), Some(topic)) => self.partition(topic, partition),
             };
             partition_responses.push(match outcome {
@@ -127,7 +137,7 @@ impl Append<'_> {
                     waits.push(Wait { partition: done.partition, end: done.end, place });
                     done.answer
                 }
-                Err(refusal) => refused(partition.index, refusal.code, refusal.detail),
+                Err(refusal) => refused(partition.index, refusal),
             });
         }
         TopicProduceResponse { name: data.name.to_owned(), topic_id: data.topic_id, partition_responses }
@@ -150,8 +160,11 @@ impl Append<'_> {
             };
             return Err(code.into());
         }
-        let batch = batch.check(&topic.config, self.now)?;
-        let appended = partition.append(&batch, self.now)?;
+        let log_start_offset = partition.log().log_start_offset();
+        let batch = batch.check(&topic.config, self.now).map_err(|error| Refusal::from(error).at(log_start_offset))?;
+        let appended = partition.append(&batch, self.now).map_err(|error| {
+            if partition.is_retired() { self.missing().into() } else { Refusal::from(error).at(log_start_offset) }
+        })?;
         let (Appended::Written(written) | Appended::Duplicate(written)) = appended;
         let end = written.last_offset.checked_add(1).ok_or(ErrorCode::KafkaStorageError)?;
         let answer = PartitionProduceResponse {
@@ -176,6 +189,23 @@ struct Done {
 struct Refusal {
     code: ErrorCode,
     detail: Option<Detail>,
+    /// Where the log begins, if it was asked.
+    log_start_offset: Option<Offset>,
+}
+
+impl Refusal {
+    /// Adds where the log begins, with the errors that Kafka tells it with.
+    fn at(self, log_start_offset: Offset) -> Self {
+        let told = matches!(
+            self.code,
+            ErrorCode::InvalidRecord
+                | ErrorCode::InvalidTimestamp
+                | ErrorCode::UnsupportedCompressionType
+                | ErrorCode::OutOfOrderSequenceNumber
+                | ErrorCode::InvalidProducerEpoch
+        );
+        Self { log_start_offset: told.then_some(log_start_offset), ..self }
+    }
 }
 
 /// What Kafka 2.4 clients and later show (KIP-467).
@@ -186,7 +216,7 @@ struct Detail {
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, detail: None }
+        Self { code, detail: None, log_start_offset: None }
     }
 }
 
@@ -197,24 +227,25 @@ impl From<BatchError> for Refusal {
             batch_index_error_message: Some(record.problem.to_string()),
         });
         let detail = Detail { message: error.to_string(), records: records.collect() };
-        Self { code: ErrorCode::from(&error), detail: Some(detail) }
+        Self { code: ErrorCode::from(&error), detail: Some(detail), log_start_offset: None }
     }
 }
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
         let detail = Detail { message: error.to_string(), records: Vec::new() };
-        Self { code: ErrorCode::from(&error), detail: Some(detail) }
+        Self { code: ErrorCode::from(&error), detail: Some(detail), log_start_offset: None }
     }
 }
 
-fn refused(index: i32, code: ErrorCode, detail: Option<Detail>) -> PartitionProduceResponse {
+fn refused(index: i32, refusal: Refusal) -> PartitionProduceResponse {
     let (error_message, record_errors) =
-        detail.map_or((None, Vec::new()), |detail| (Some(detail.message), detail.records));
+        refusal.detail.map_or((None, Vec::new()), |detail| (Some(detail.message), detail.records));
     PartitionProduceResponse {
         index,
-        error_code: code.code(),
+        error_code: refusal.code.code(),
         base_offset: -1,
+        log_start_offset: refusal.log_start_offset.map_or(-1, Offset::get),
         record_errors,
         error_message,
         ..PartitionProduceResponse::default()

@@ -15,6 +15,11 @@ use super::state::{ReplayError, State};
 
 /// Its directory, as Kafka's is called. No client sees it as a topic.
 const NAME: &str = "__cluster_metadata";
+
+/// Whether a topic of this name would stand where this log stands.
+pub(super) fn is_own(name: &TopicName) -> bool {
+    name.as_str() == NAME
+}
 /// Its id, which Kafka reserves for it.
 const ID: TopicId = TopicId::from_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 /// Bytes read at once while it is replayed.

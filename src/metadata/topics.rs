@@ -108,6 +108,10 @@ pub(super) fn create(
 fn free_name(state: &State, name: &str) -> Result<TopicName, Refused> {
     let name = TopicName::parse(name)
         .map_err(|error| Refused::new(ErrorCode::InvalidTopicException, format!("{name:?}: {error}")))?;
+    if super::log::is_own(&name) {
+        let message = format!("topic '{name}' is where the broker keeps its metadata");
+        return Err(Refused::new(ErrorCode::InvalidRequest, message));
+    }
     if state.id_of(name.as_str()).is_some() {
         return Err(Refused::new(ErrorCode::TopicAlreadyExists, format!("topic '{name}' already exists")));
     }

@@ -209,6 +209,11 @@ impl Partition {
         self.waiters.fire_all();
     }
 
+    /// Whether its topic was deleted.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
     fn on_durable(&self) {
         if self.log.is_offline() {
             self.waiters.fire_all();
@@ -231,10 +236,11 @@ impl Partition {
 
 /// Holds the leader epoch that a reader knows against ours (KIP-320); -1 is not checked.
 pub(crate) fn check_epoch(partition: &Partition, known: i32) -> Result<(), ErrorCode> {
-    match LeaderEpoch::new(known) {
-        Some(known) if known < partition.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
-        Some(known) if known > partition.leader_epoch() => Err(ErrorCode::UnknownLeaderEpoch),
-        Some(_) | None => Ok(()),
+    match known.cmp(&partition.leader_epoch().get()) {
+        _ if known == -1 => Ok(()),
+        std::cmp::Ordering::Less => Err(ErrorCode::FencedLeaderEpoch),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(ErrorCode::UnknownLeaderEpoch),
     }
 }
 

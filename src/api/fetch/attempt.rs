@@ -30,6 +30,13 @@ impl Target {
         };
         Self { asked, partition }
     }
+
+    /// Refuses the partition to a follower: nobody replicates from here.
+    pub(super) fn refuse_follower(&mut self) {
+        if self.partition.is_ok() {
+            self.partition = Err(ErrorCode::NotLeaderOrFollower);
+        }
+    }
 }
 
 /// The first version that tells the current leader.
@@ -106,7 +113,8 @@ impl Attempt {
     fn look(&self, target: &Target, bytes_left: u32, is_first: bool) -> Result<(PartitionData, LogSlice), ErrorCode> {
         let asked = &target.asked;
         let partition = target.partition.as_ref().map_err(|code| *code)?;
-        check_epoch(partition, asked.current_leader_epoch)?;
+        // Fetch, unlike ListOffsets, takes every negative epoch for "not known".
+        check_epoch(partition, asked.current_leader_epoch.max(-1))?;
         let from = Offset::new(asked.fetch_offset).ok_or(ErrorCode::OffsetOutOfRange)?;
         if let Some(diverging) = diverging_epoch(partition, asked)? {
             let mut data = data_of(asked.key.partition, partition, self.isolation);
@@ -157,15 +165,18 @@ fn data_of(index: i32, partition: &Partition, isolation: IsolationLevel) -> Part
 }
 
 fn failed(target: &Target, code: ErrorCode, version: i16) -> PartitionData {
+    let is_missing = matches!(code, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
     let mut data = PartitionData {
         partition_index: target.asked.key.partition,
         error_code: code.code(),
         high_watermark: -1,
+        // Empty or null means the same; Kafka says it so.
+        aborted_transactions: is_missing.then(Vec::new),
         records: Some(ResponseRecords::Spliced { size: 0 }),
         ..PartitionData::default()
     };
-    // Who is told that it knows another leader epoch is also told the right one (KIP-951), if the version has a place for it.
-    if let (ErrorCode::FencedLeaderEpoch | ErrorCode::UnknownLeaderEpoch, Ok(partition)) = (code, &target.partition)
+    // Who knows only an older leader epoch is told the right one (KIP-951).
+    if let (ErrorCode::FencedLeaderEpoch, Ok(partition)) = (code, &target.partition)
         && version >= CURRENT_LEADER_FROM
     {
         data.current_leader = LeaderIdAndEpoch { leader_id: -1, leader_epoch: partition.leader_epoch().get() };
