@@ -123,21 +123,19 @@ pub(super) fn histogram() -> Result<Histogram<u64>, super::BenchError> {
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     begin: Instant,
-    interval: Duration,
-    next: u32,
-    /// The time of `begin` moves on so that the multiplication below stays in range.
-    per_lap: u32,
+    interval_ns: u64,
+    next: u64,
 }
 
 impl Schedule {
     /// A request every `interval` from now on.
     pub(super) fn every(interval: Duration) -> Self {
-        Self { begin: time::now(), interval, next: 0, per_lap: 1_000_000 }
+        Self { begin: time::now(), interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX), next: 0 }
     }
 
     /// When the next request is due.
     pub(super) fn due(&self) -> Instant {
-        self.begin + self.interval * self.next
+        self.due_of(self.next)
     }
 
     /// Takes the next request if it is due.
@@ -147,16 +145,12 @@ impl Schedule {
             return None;
         }
         self.next += 1;
-        if self.next == self.per_lap {
-            self.begin += self.interval * self.next;
-            self.next = 0;
-        }
         Some(due)
     }
 
-    /// When the request number `index`, from 0, was or will be due; only for a schedule younger than a lap.
-    pub(super) fn due_of(&self, index: u32) -> Instant {
-        self.begin + self.interval * index
+    /// When the request number `index`, from 0, was or will be due.
+    pub(super) fn due_of(&self, index: u64) -> Instant {
+        self.begin + Duration::from_nanos(self.interval_ns.saturating_mul(index))
     }
 }
 

@@ -82,7 +82,7 @@ struct Pair<'run> {
     answered: bool,
     /// The log's end at the start.
     begin: i64,
-    sent: i32,
+    sent: i64,
     unanswered: VecDeque<Instant>,
     /// The next offset that the consumer expects.
     next: i64,
@@ -96,7 +96,7 @@ impl Pair<'_> {
         loop {
             let phase = self.control.phase();
             self.tally.enter(phase);
-            let missing = i64::from(self.sent) - (self.next - self.begin);
+            let missing = self.sent - (self.next - self.begin);
             if phase == Phase::Drain {
                 if missing <= 0 {
                     return Ok(self.tally);
@@ -124,9 +124,9 @@ impl Pair<'_> {
         let now = time::now();
         while let Some(due) = self.schedule.take(now) {
             let mut head = self.producer.buffer();
-            self.produced.head(&mut head, self.sent, 0, None);
+            self.produced.head(&mut head, 1, 0, None);
             self.producer.queue(head, Some(self.produced.body()));
-            self.sent = self.sent.wrapping_add(1);
+            self.sent += 1;
             if self.answered {
                 self.unanswered.push_back(due);
             }
@@ -178,7 +178,7 @@ impl Pair<'_> {
                     let found = span.base_offset;
                     return Err(BenchError::Protocol(format!("expected offset {next}, found {found}")));
                 }
-                let index = u32::try_from(span.base_offset - begin).unwrap_or(0);
+                let index = u64::try_from(span.base_offset - begin).unwrap_or(0);
                 tally.answered(1, bytes, schedule.due_of(index), now);
                 control.moved(bytes);
                 *next += 1;

@@ -92,6 +92,21 @@ struct Pace {
     idle: u32,
 }
 
+impl Pace {
+    /// What a reader of the report must know.
+    fn words(self) -> String {
+        format!(
+            "Median of {} rounds in which the contenders took turns, {} s each after {} s of the same load; Kafka had {} s or \
+             {} GB of it before the first.",
+            self.rounds,
+            self.duration,
+            self.warmup,
+            self.peer_warmup.0,
+            self.peer_warmup.1 / 1_000_000_000
+        )
+    }
+}
+
 const FULL: Pace = Pace {
     rounds: 3,
     duration: 10,
@@ -115,7 +130,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<(), Failure> {
     let dir = root.join(&args.dir);
     std::fs::create_dir_all(&dir).map_err(|source| Failure::Io { what: dir.display().to_string(), source })?;
     let brokers = Brokers { root: root.to_owned(), binary, dir, peer: args.peer };
-    let mut report = Report::new(load::machine(&brokers)?, pace.rounds);
+    let mut report = Report::new(load::machine(&brokers)?, pace.words());
     let mut failed = Vec::new();
     for row in LOADS.iter().filter(|row| wanted.iter().any(|name| name == row.name)) {
         eprintln!("{}: {}", row.name, row.title);

@@ -17,7 +17,7 @@ const END: &str = "<!-- end -->";
 #[derive(Debug)]
 pub(super) struct Report {
     machine: Value,
-    rounds: usize,
+    pace: String,
     loads: Vec<(&'static Load, Vec<Column>)>,
     singles: Vec<(&'static str, &'static str, [String; 2])>,
 }
@@ -31,8 +31,8 @@ struct Column {
 
 impl Report {
     /// Nothing measured yet but the machine.
-    pub(super) const fn new(machine: Value, rounds: usize) -> Self {
-        Self { machine, rounds, loads: Vec::new(), singles: Vec::new() }
+    pub(super) const fn new(machine: Value, pace: String) -> Self {
+        Self { machine, pace, loads: Vec::new(), singles: Vec::new() }
     }
 
     /// Adds a result of a load.
@@ -62,7 +62,7 @@ impl Report {
     /// The whole report.
     pub(super) fn markdown(&self) -> String {
         let mut lines = vec![
-            format!("Median of {} rounds in which the contenders took turns.", self.rounds),
+            self.pace.clone(),
             String::new(),
             "| load | | MB/s | requests/s | p50 us | p99 us | broker CPU s/GB | CPU us/request | most resident MiB |"
                 .to_owned(),
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn ratios_compare_medians_with_the_peer() {
         let row = LOADS.iter().find(|row| row.name == "small").unwrap();
-        let mut report = Report::new(serde_json::json!({ "cores": 2 }), 1);
+        let mut report = Report::new(serde_json::json!({ "cores": 2 }), String::new());
         for contender in row.contenders {
             let rate = if contender.kind == Kind::Ours { 300.0 } else { 50.0 };
             report.add(row, contender, serde_json::json!({ "requests_per_second": rate }));

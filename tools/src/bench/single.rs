@@ -95,8 +95,8 @@ fn recovery(brokers: &Brokers, pace: Pace, kind: Kind) -> Result<String, Failure
     let begun = now();
     let broker = brokers.restart(broker)?;
     let ms = served(brokers, &broker, begun, &filled)?;
-    let gb = filled.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or(0) / 1_000_000_000;
-    Ok(format!("{ms} ms ({gb} GB)"))
+    let bytes = filled.get("bytes").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+    Ok(format!("{ms} ms ({:.1} GB)", bytes / 1e9))
 }
 
 /// Waits until the partition's end is served and is where it was; milliseconds since `begun`.
