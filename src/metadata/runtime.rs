@@ -13,7 +13,7 @@ use super::controller::{MetadataOptions, Results};
 use super::image::{Image, Topic};
 use super::log::{MetadataLog, MetadataLogError};
 use super::record::{MetadataRecord, WireTopicId};
-use super::state::{State, TopicState};
+use super::state::State;
 use super::topics::{self, CreatedTopic, Defaults, MorePartitions, NewTopic, Refused, TopicRef};
 use crate::partitions::{Partition, Registry};
 
@@ -310,18 +310,23 @@ impl Runtime {
             overrides: topic.configs.clone(),
             config,
         };
-        for index in image.partitions.len()..usize::try_from(topic.partitions).unwrap_or(0) {
-            let opened = self.open_partition(id, topic, index, &image);
+        let first_new = i32::try_from(image.partitions.len()).unwrap_or(i32::MAX);
+        let name = |index| Some(TopicPartition { topic: topic.name.clone(), partition: PartitionIndex::new(index)? });
+        let new: Vec<TopicPartition> = (first_new..topic.partitions).filter_map(name).collect();
+        if let Err(error) = self.registry.create_logs(&new, id) {
+            // Opening tries again, and says which partition it concerns.
+            warn!(topic = %topic.name, %error, "not all logs of a topic could be created at once");
+        }
+        for partition in &new {
+            let opened = self.open_partition(id, partition, &image);
             image.partitions.push(opened);
         }
         Some(image)
     }
 
-    fn open_partition(&self, id: TopicId, topic: &TopicState, index: usize, image: &Topic) -> Option<Arc<Partition>> {
-        let partition = i32::try_from(index).ok().and_then(PartitionIndex::new)?;
-        let name = TopicPartition { topic: topic.name.clone(), partition };
+    fn open_partition(&self, id: TopicId, name: &TopicPartition, image: &Topic) -> Option<Arc<Partition>> {
         let now = self.options.clock.now();
-        match self.registry.open(&name, id, Arc::clone(&image.config), (image.leader_epoch, now)) {
+        match self.registry.open(name, id, Arc::clone(&image.config), (image.leader_epoch, now)) {
             Ok(partition) => Some(partition),
             Err(error) => {
                 error!(partition = %name, %error, "partition offline: its log cannot be opened");

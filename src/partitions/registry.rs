@@ -35,6 +35,14 @@ impl Registry {
         }
     }
 
+    /// Creates those logs that are missing, all at once, which is quicker than one by one.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub(crate) fn create_logs(&self, names: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        self.log_manager.create_directories(names, topic_id)
+    }
+
     /// Opens a partition, creating its log if there is none yet.
     ///
     /// # Errors

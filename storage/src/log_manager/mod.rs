@@ -3,6 +3,7 @@
 //! Owns: the directory's lock and marks, the names in it, which logs are open. Does not know: which partitions there should
 //! be; that is the metadata's to say.
 
+mod create;
 mod directory;
 mod names;
 
@@ -16,7 +17,7 @@ use model::{BrokerId, Timestamp, TopicId, TopicPartition};
 
 use self::directory::DataDirectory;
 use self::names::{Aside, aside_name, is_aside, parse_partition};
-use crate::checkpoint::{ReplaceError, write_new};
+use crate::checkpoint::ReplaceError;
 use crate::disk::{Disk, EntryKind, read_file};
 use crate::error::{StorageError, SyncError};
 use crate::format::partition_metadata_v0;
@@ -128,7 +129,7 @@ impl LogManager {
         if self.disk().exists(&path).map_err(|error| StorageError::io(&path, error))? {
             return Err(StorageError::Occupied { path, found: "a file or directory of that name".to_owned() });
         }
-        self.make_log_directory(partition, topic_id)?;
+        self.create_directories(std::slice::from_ref(partition), topic_id)?;
         self.open_log(partition, topic_id, config, now)
     }
 
@@ -278,33 +279,6 @@ impl LogManager {
     fn has_unopened_logs(&self) -> bool {
         let open = self.logs();
         self.partition_directories().map_or(true, |found| found.iter().any(|partition| !open.contains_key(partition)))
-    }
-
-    fn make_log_directory(&self, partition: &TopicPartition, topic_id: TopicId) -> Result<(), StorageError> {
-        let aside = self.dir().join(aside_name(partition, topic_id, Aside::Create));
-        let made = self.make_aside(&aside, topic_id).and_then(|()| {
-            self.disk().rename(&aside, &self.path_of(partition))?;
-            self.disk().sync_directory(self.dir())
-        });
-        made.map_err(|error| {
-            // What failed to be synced must not be synced again: another try begins with other files.
-            if let Err(left) = remove_log_directory(self.disk(), &aside) {
-                tracing::debug!(path = %aside.display(), "what is left of a log that was not made: {left}");
-            }
-            StorageError::io(aside, error)
-        })
-    }
-
-    fn make_aside(&self, aside: &Path, topic_id: TopicId) -> io::Result<()> {
-        if self.disk().exists(aside)? {
-            remove_log_directory(self.disk(), aside)?;
-        }
-        self.disk().create_directory(aside)?;
-        let metadata = partition_metadata_v0::encode(topic_id);
-        match write_new(self.disk(), &aside.join(partition_metadata_v0::FILE_NAME), metadata.as_bytes()) {
-            Ok(()) => self.disk().sync_directory(aside),
-            Err(ReplaceError::Refused(error) | ReplaceError::Failed(error)) => Err(error),
-        }
     }
 
     fn set_aside(&self, partition: &TopicPartition, topic_id: TopicId) -> Result<(), StorageError> {
