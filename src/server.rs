@@ -91,11 +91,12 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     for socket in &sockets {
         addresses.push(socket.local_addr().map_err(ServeError::System)?);
     }
+    let leftovers = parts.log_manager.leftovers();
     let (broker, metadata_thread) = parts.broker(&config)?;
     let (stop, stopping) = watch::channel(false);
     let loops = start_loops(&config, &broker, &stopping).map_err(ServeError::System)?;
     let background =
-        Background::start(Arc::clone(&parts.registry), parts.clock, &config).map_err(ServeError::System)?;
+        Background::start(Arc::clone(&parts.registry), parts.clock, &config, leftovers).map_err(ServeError::System)?;
     let mut accepts = tokio::task::JoinSet::new();
     for (index, socket) in sockets.into_iter().enumerate() {
         accepts.spawn(listener::accept(socket, index, Arc::clone(&loops), stopping.clone()));

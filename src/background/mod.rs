@@ -32,14 +32,20 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts the thread.
+    /// Starts the thread. It removes the directories `leftovers` of an earlier process first.
     ///
     /// # Errors
     /// The system's, when it cannot be made.
-    pub(crate) fn start(registry: Arc<Registry>, clock: Clock, config: &BrokerConfig) -> io::Result<Self> {
+    pub(crate) fn start(
+        registry: Arc<Registry>,
+        clock: Clock,
+        config: &BrokerConfig,
+        leftovers: Vec<String>,
+    ) -> io::Result<Self> {
         let checkpoint_ms = u64::from(config.log_flush_offset_checkpoint_interval_ms.unsigned_abs());
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
+            registry.log_manager().remove_aside(&leftovers);
             let mut rounds = Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now(), expired: clock.now() };
             loop {
                 let pause = Duration::from_millis(rounds.run());
@@ -87,8 +93,8 @@ impl Rounds {
                 error!(%error, "the recovery points were not written; a crash would scan more");
             }
         }
-        if self.registry.is_removal_due(now) {
-            self.registry.log_manager().remove_retired();
+        if let Some(next) = self.registry.remove_due_files(now) {
+            pause = pause.min(next.max(EAGER_MS));
         }
         if u64::try_from(now.ms_since(self.expired)).unwrap_or(u64::MAX) >= EXPIRY_MS {
             self.expired = now;

@@ -19,8 +19,8 @@ pub(crate) struct Registry {
     open: Mutex<BTreeMap<(TopicId, PartitionIndex), Arc<Partition>>>,
     /// `producer.id.expiration.ms`, which may change while the broker runs.
     producer_expiration_ms: AtomicI64,
-    /// When the files of the topics that were deleted last may go: ms since 1970.
-    removal_due: AtomicI64,
+    /// Topics that were deleted, and when their files may go.
+    retired: Mutex<Vec<(Timestamp, TopicId)>>,
 }
 
 impl Registry {
@@ -31,7 +31,7 @@ impl Registry {
             group_commit,
             open: Mutex::new(BTreeMap::new()),
             producer_expiration_ms: AtomicI64::new(i64::MAX),
-            removal_due: AtomicI64::new(0),
+            retired: Mutex::default(),
         }
     }
 
@@ -66,17 +66,27 @@ impl Registry {
     /// The storage's; the partitions are out of service all the same.
     pub(crate) fn retire_topic(&self, topic_id: TopicId, now: Timestamp) -> Result<(), StorageError> {
         let retired: Vec<_> = self.lock().extract_if(.., |(id, _), _| *id == topic_id).collect();
+        let mut delay_ms = 0;
         for (_, partition) in &retired {
             partition.retire();
-            let due = now.get().saturating_add(partition.config().file_delete_delay_ms);
-            self.removal_due.fetch_max(due, Ordering::Relaxed);
+            delay_ms = delay_ms.max(partition.config().file_delete_delay_ms);
         }
-        self.log_manager.retire_topic(topic_id)
+        let result = self.log_manager.retire_topic(topic_id);
+        let due = Timestamp::new(now.get().saturating_add(delay_ms));
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push((due, topic_id));
+        result
     }
 
-    /// Whether files that were set aside may go now.
-    pub(crate) fn is_removal_due(&self, now: Timestamp) -> bool {
-        now.get() >= self.removal_due.load(Ordering::Relaxed)
+    /// Removes the files of deleted topics whose time has come; gives the ms until the next is due.
+    pub(crate) fn remove_due_files(&self, now: Timestamp) -> Option<u64> {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let due: Vec<_> = retired.extract_if(.., |(due, _)| now >= *due).collect();
+        let next = retired.iter().map(|(due, _)| u64::try_from(due.ms_since(now)).unwrap_or(0)).min();
+        drop(retired);
+        for (_, topic_id) in due {
+            self.log_manager.remove_aside(&self.log_manager.retired(topic_id));
+        }
+        next
     }
 
     /// How long an idle producer is remembered, ms.

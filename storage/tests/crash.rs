@@ -93,7 +93,7 @@ mod crashes {
                     manager.retire(&log).ok()?;
                     world.uncertain.remove(&expected.id);
                     world.deleted.push(expected.id);
-                    manager.remove_retired();
+                    manager.remove_aside(&manager.retired(id(expected.id)));
                 }
                 (_, Some(_)) => {
                     open.clear();

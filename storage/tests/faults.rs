@@ -341,7 +341,8 @@ mod faults {
         let other = model::TopicId::from_bytes([8; 16]);
         let new = manager.create(&partition("t"), other, Arc::new(TopicConfig::default()), NOW).unwrap();
         assert_eq!(new.log_end_offset(), offset(0));
-        assert_eq!(manager.remove_retired(), 1);
+        assert_eq!(manager.remove_aside(&manager.retired(other)), 0);
+        assert_eq!(manager.remove_aside(&manager.retired(ID)), 1);
         assert_eq!(batches(&slice.read_to_vec().unwrap()), [(0, 0)]);
         assert!(matches!(old.append(&batch(1, 1, 1).checked(), epoch(0), NOW), Err(AppendError::Offline)));
         assert_eq!(manager.found().unwrap().len(), 1);

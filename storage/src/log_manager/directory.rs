@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::{BrokerId, TopicId};
 
 use super::LogManagerOptions;
-use super::names::{is_aside, parse_partition};
+use super::names::{parse_aside, parse_partition};
 use crate::checkpoint::{ReplaceError, replace_file};
 use crate::disk::{Disk, DiskFile, EntryKind, OpenMode, read_file};
 use crate::format::meta_properties_v1::{self, MetaError, MetaProperties};
@@ -171,7 +171,7 @@ fn refuse_unlabelled(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
             return Err(OpenError::Kafka { path: path.to_owned(), sign: entry.name });
         }
         let is_log = entry.kind == EntryKind::Directory
-            && (is_aside(&entry.name) || parse_partition(&entry.name).is_some())
+            && (parse_aside(&entry.name).is_some() || parse_partition(&entry.name).is_some())
             && disk.exists(&path.join(&entry.name).join(partition_metadata_v0::FILE_NAME)).unwrap_or(true);
         if is_log {
             let problem = format!("the file is missing, but there is a log beside it ({})", entry.name);

@@ -16,7 +16,7 @@ use model::config::TopicConfig;
 use model::{BrokerId, Timestamp, TopicId, TopicPartition};
 
 use self::directory::DataDirectory;
-use self::names::{Aside, aside_name, is_aside, parse_partition};
+use self::names::{Aside, aside_name, parse_aside, parse_partition};
 use crate::checkpoint::ReplaceError;
 use crate::disk::{Disk, EntryKind, read_file};
 use crate::error::{StorageError, SyncError};
@@ -194,7 +194,7 @@ impl LogManager {
         }
     }
 
-    /// Takes a log out of service and its directory aside, durably; its files are removed by [`Self::remove_retired`].
+    /// Takes a log out of service and its directory aside, durably; its files are removed by [`Self::remove_aside`].
     /// Readers that hold slices of it read on.
     ///
     /// # Errors
@@ -225,14 +225,31 @@ impl LogManager {
         result
     }
 
-    /// Removes the files of logs that were set aside, and what a crash left of logs in the making. Returns how many
-    /// directories are gone. One that cannot be removed stays for the next time.
-    pub fn remove_retired(&self) -> usize {
+    /// The directories that an earlier process left aside: of deleted logs, and of logs in the making when it crashed.
+    /// To be asked before any log is made.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<String> {
+        self.aside(|_, _| true)
+    }
+
+    /// The directories of a topic's logs that were set aside.
+    #[must_use]
+    pub fn retired(&self, topic_id: TopicId) -> Vec<String> {
+        self.aside(|why, id| why == Aside::Delete && id == topic_id)
+    }
+
+    fn aside(&self, is_wanted: impl Fn(Aside, TopicId) -> bool) -> Vec<String> {
         let entries = self.disk().read_directory(self.dir()).unwrap_or_default();
-        let aside = entries.iter().filter(|entry| entry.kind == EntryKind::Directory && is_aside(&entry.name));
+        let directories = entries.into_iter().filter(|entry| entry.kind == EntryKind::Directory);
+        let names = directories.map(|entry| entry.name);
+        names.filter(|name| parse_aside(name).is_some_and(|(why, id)| is_wanted(why, id))).collect()
+    }
+
+    /// Removes directories that [`Self::leftovers`] or [`Self::retired`] named; gives how many are gone. One that cannot be
+    /// removed is a leftover of the next start.
+    pub fn remove_aside(&self, names: &[String]) -> usize {
         let mut removed = 0;
-        for entry in aside {
-            let path = self.dir().join(&entry.name);
+        for path in names.iter().map(|name| self.dir().join(name)) {
             match remove_log_directory(self.disk(), &path) {
                 Ok(()) => removed += 1,
                 Err(error) => tracing::warn!(path = %path.display(), "a deleted log cannot be removed: {error}"),

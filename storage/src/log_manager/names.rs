@@ -34,11 +34,13 @@ pub(super) fn aside_name(partition: &TopicPartition, topic_id: TopicId, aside: A
     format!("{topic}{end}")
 }
 
-/// Whether a name is one of [`aside_name`].
-pub(super) fn is_aside(name: &str) -> bool {
-    [Aside::Create, Aside::Delete].into_iter().any(|aside| {
-        let id = name.strip_suffix(aside.suffix()).and_then(|rest| rest.rsplit_once('.')).map(|(_, id)| id);
-        id.is_some_and(|id| id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()))
+/// Why a directory of this name stands aside, and the topic id in it; `None` for one that is not named by [`aside_name`].
+pub(super) fn parse_aside(name: &str) -> Option<(Aside, TopicId)> {
+    [Aside::Create, Aside::Delete].into_iter().find_map(|aside| {
+        let (_, id) = name.strip_suffix(aside.suffix())?.rsplit_once('.')?;
+        let is_id = id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let id = u128::from_str_radix(id, 16).ok().filter(|_| is_id)?;
+        Some((aside, TopicId::from_bytes(id.to_be_bytes())))
     })
 }
 
@@ -70,7 +72,8 @@ mod tests {
             TopicPartition { topic: TopicName::parse(&"x".repeat(249)).unwrap(), partition: PartitionIndex::default() };
         let names = [1, 2].map(|id| aside_name(&partition, TopicId::from_bytes([id; 16]), Aside::Delete));
         assert_ne!(names[0], names[1]);
-        assert!(names.iter().all(|name| name.len() == 255 && is_aside(name) && parse_partition(name).is_none()));
-        assert!(!is_aside("topic-0") && !is_aside("my.topic-delete") && !is_aside("a.b-create"));
+        assert!(names.iter().all(|name| name.len() == 255 && parse_partition(name).is_none()));
+        assert_eq!(parse_aside(&names[1]), Some((Aside::Delete, TopicId::from_bytes([2; 16]))));
+        assert!(["topic-0", "my.topic-delete", "a.b-create"].iter().all(|name| parse_aside(name).is_none()));
     }
 }

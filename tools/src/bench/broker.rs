@@ -86,6 +86,8 @@ impl Brokers {
             Kind::Ours => {
                 let mut command = Command::new(&self.binary);
                 command.arg("serve").arg("--data").arg(dir.join("data")).arg("--listen").arg(address.to_string());
+                // As the peer's: the files of a finished run must not fill the disk of the next.
+                command.arg("--set").arg("log.segment.delete.delay.ms=1000");
                 command
             }
             Kind::Peer => {
