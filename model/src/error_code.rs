@@ -184,6 +184,13 @@ impl std::fmt::Display for ErrorCode {
 
 impl std::error::Error for ErrorCode {}
 
+impl Default for ErrorCode {
+    /// No error.
+    fn default() -> Self {
+        Self::None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::ErrorCode;

@@ -1,0 +1,42 @@
+//! KIP-848 groups: the coordinator assigns, members reconcile.
+
+use super::event::{ConsumerGroupHeartbeat, DescribeConsumerGroup, TopicsChanged};
+use super::{Context, GroupOutcome, GroupRecord, GroupShard, TimerKey};
+use crate::shard::{ReplayError, ReplyTo};
+
+/// A KIP-848 group.
+#[derive(Debug)]
+pub(crate) struct ConsumerGroup {}
+
+impl GroupShard {
+    pub(super) fn load_consumer(&mut self, _: &Context<'_>, _: &mut GroupOutcome) {
+        unimplemented!()
+    }
+    pub(super) fn consumer_group_heartbeat(
+        &mut self,
+        _: &Context<'_>,
+        _: ConsumerGroupHeartbeat,
+        _: ReplyTo,
+        _: &mut GroupOutcome,
+    ) {
+        unimplemented!()
+    }
+    pub(super) fn describe_consumer_group(
+        &mut self,
+        _: &Context<'_>,
+        _: &DescribeConsumerGroup,
+        _: ReplyTo,
+        _: &mut GroupOutcome,
+    ) {
+        unimplemented!()
+    }
+    pub(super) fn topics_changed(&mut self, _: &Context<'_>, _: &TopicsChanged, _: &mut GroupOutcome) {
+        unimplemented!()
+    }
+    pub(super) fn on_consumer_time(&mut self, _: &Context<'_>, _: TimerKey, _: &mut GroupOutcome) {
+        unimplemented!()
+    }
+    pub(super) fn apply_consumer(&mut self, _: &GroupRecord) -> Result<(), ReplayError> {
+        unimplemented!()
+    }
+}

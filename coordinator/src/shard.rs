@@ -1,0 +1,58 @@
+//! What every coordinator has in common: decide, append, replay, release.
+//!
+//! A shard decides from its state. Each record that it decides is replayed into the state at once, so that the next event
+//! sees it, and is given out to be appended. Replies that were given out in the same breath may leave when everything
+//! appended so far is durable, and so may replies that only read. If an append is refused, the shard is dropped and made
+//! anew from the log: nothing that was not appended survives in it.
+
+use model::{Tick, Timestamp};
+
+/// A reply's address: whoever handed in the event finds the one who waits by it. Never used twice while a shard lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyTo(pub u64);
+
+/// A record of an internal topic, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The key: its type as an int16, then its fields.
+    pub key: Vec<u8>,
+    /// The value: its version as an int16, then its fields; `None` takes away what the key names.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What a shard decided.
+#[derive(Debug)]
+pub struct Outcome<R> {
+    /// To be appended in this order, as one batch: all or nothing. Replayed already.
+    pub records: Vec<Record>,
+    /// To be released when `records` and all before them are durable. Not only to the event that was handed in: one event may
+    /// release many that were parked.
+    pub replies: Vec<(ReplyTo, R)>,
+}
+
+impl<R> Default for Outcome<R> {
+    fn default() -> Self {
+        Self { records: Vec::new(), replies: Vec::new() }
+    }
+}
+
+/// The two clocks, read once for each event.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Wall time: stamps in records, retention of offsets.
+    pub time: Timestamp,
+    /// Monotonic time: timeouts.
+    pub tick: Tick,
+}
+
+/// A record that cannot be replayed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {problem}")]
+pub struct ReplayError {
+    /// Which record, for an operator: its type, and the group if that can still be read.
+    pub what: String,
+    /// The group that it belongs to, if the key can be read: that group is refused from then on, others are served.
+    pub group_id: Option<String>,
+    /// What is wrong with it.
+    pub problem: String,
+}
