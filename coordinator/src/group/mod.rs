@@ -25,7 +25,7 @@ pub use record::GroupRecord;
 pub use settings::{GroupOverrides, GroupSettings, MigrationPolicy};
 
 use self::classic::ClassicGroup;
-use self::consumer::ConsumerGroup;
+use self::consumer::{ConsumerGroup, Readers};
 use self::offsets::Offsets;
 use self::timers::Timers;
 use crate::shard::{Outcome, ReplayError, ReplyTo};
@@ -40,6 +40,8 @@ pub struct GroupShard {
     groups: HashMap<String, Group>,
     offsets: Offsets,
     timers: Timers<TimerKey>,
+    /// Which KIP-848 groups read which topics.
+    readers: Readers,
     /// Groups with a record that cannot be replayed, and why: every request for them is refused.
     damaged: HashMap<String, String>,
 }

@@ -1,12 +1,17 @@
 //! KIP-848 groups: the coordinator assigns, members reconcile.
 
-use super::event::{ConsumerGroupHeartbeat, DescribeConsumerGroup, TopicsChanged};
-use super::{Context, GroupOutcome, GroupRecord, GroupShard, TimerKey};
-use crate::shard::{ReplayError, ReplyTo};
+mod group;
+mod index;
+mod member;
+mod reconcile;
+mod records;
+mod replay;
 
-/// A KIP-848 group.
-#[derive(Debug)]
-pub(crate) struct ConsumerGroup {}
+pub(crate) use self::group::ConsumerGroup;
+pub(crate) use self::index::Readers;
+use super::event::{ConsumerGroupHeartbeat, DescribeConsumerGroup, TopicsChanged};
+use super::{Context, GroupOutcome, GroupShard, TimerKey};
+use crate::shard::ReplyTo;
 
 impl GroupShard {
     pub(super) fn load_consumer(&mut self, _: &Context<'_>, _: &mut GroupOutcome) {
@@ -34,9 +39,6 @@ impl GroupShard {
         unimplemented!()
     }
     pub(super) fn on_consumer_time(&mut self, _: &Context<'_>, _: TimerKey, _: &mut GroupOutcome) {
-        unimplemented!()
-    }
-    pub(super) fn apply_consumer(&mut self, _: &GroupRecord) -> Result<(), ReplayError> {
         unimplemented!()
     }
 }
