@@ -15,7 +15,7 @@ pub mod record;
 pub mod settings;
 mod timers;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use model::{ErrorCode, Tick};
 
@@ -37,13 +37,13 @@ pub type GroupOutcome = Outcome<GroupReply>;
 /// the joins of a rebalance that is under way: those are lost with the process, as in Kafka.
 #[derive(Debug, Default)]
 pub struct GroupShard {
-    groups: HashMap<String, Group>,
+    groups: BTreeMap<String, Group>,
     offsets: Offsets,
     timers: Timers<TimerKey>,
     /// Which KIP-848 groups read which topics.
     readers: Readers,
     /// Groups with a record that cannot be replayed, and why: every request for them is refused.
-    damaged: HashMap<String, String>,
+    damaged: BTreeMap<String, String>,
 }
 
 /// A group, by kind. A group that only has offsets is in [`Offsets`] alone.

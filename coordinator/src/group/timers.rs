@@ -1,7 +1,6 @@
 //! What is due when: one deadline for each key, in the order of time.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::Tick;
 
@@ -9,16 +8,16 @@ use model::Tick;
 #[derive(Clone, Debug)]
 pub(crate) struct Timers<K> {
     order: BTreeSet<(Tick, K)>,
-    by_key: HashMap<K, Tick>,
+    by_key: BTreeMap<K, Tick>,
 }
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
-        Self { order: BTreeSet::new(), by_key: HashMap::new() }
+        Self { order: BTreeSet::new(), by_key: BTreeMap::new() }
     }
 }
 
-impl<K: Clone + Ord + Hash> Timers<K> {
+impl<K: Clone + Ord> Timers<K> {
     /// Sets the deadline of `key`, whatever it was before.
     pub(crate) fn set(&mut self, key: K, at: Tick) {
         if let Some(before) = self.by_key.insert(key.clone(), at) {

@@ -1,6 +1,6 @@
 //! A KIP-848 group: its members, what each is to own, who holds what. What the log says, and what follows from it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{ErrorCode, Timestamp, TopicId};
 
@@ -40,7 +40,7 @@ pub(crate) struct ConsumerGroup {
     /// How many of those know a protocol.
     classic_protocols: BTreeMap<String, usize>,
     /// How many members hold a partition: one at most, but between two records of a replay.
-    held: HashMap<(TopicId, i32), usize>,
+    held: BTreeMap<(TopicId, i32), usize>,
     /// What must be looked at again. Not in the log.
     pub(super) look: Look,
 }
@@ -84,7 +84,7 @@ impl Default for ConsumerGroup {
             assignors: BTreeMap::new(),
             classic_members: 0,
             classic_protocols: BTreeMap::new(),
-            held: HashMap::new(),
+            held: BTreeMap::new(),
             look: Look { topics: true, patterns: true, patterns_at: Timestamp::NONE },
         }
     }
@@ -357,13 +357,13 @@ impl ConsumerGroup {
     }
 }
 
-fn hold(held: &mut HashMap<(TopicId, i32), usize>, current: &Current) {
+fn hold(held: &mut BTreeMap<(TopicId, i32), usize>, current: &Current) {
     for (topic, partition) in partitions(current) {
         *held.entry((topic, partition)).or_default() += 1;
     }
 }
 
-fn release(held: &mut HashMap<(TopicId, i32), usize>, current: &Current) {
+fn release(held: &mut BTreeMap<(TopicId, i32), usize>, current: &Current) {
     for key in partitions(current) {
         if let Some(holders) = held.get_mut(&key) {
             *holders = holders.saturating_sub(1);

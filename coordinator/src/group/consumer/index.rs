@@ -1,11 +1,11 @@
 //! Which groups read which topic, over all groups of a shard, so that a change of one topic does not visit them all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups by what they read.
 #[derive(Debug, Default)]
 pub(crate) struct Readers {
-    by_topic: HashMap<String, BTreeSet<String>>,
+    by_topic: BTreeMap<String, BTreeSet<String>>,
     with_patterns: BTreeSet<String>,
 }
 
