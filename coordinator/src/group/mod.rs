@@ -10,6 +10,7 @@ mod consumer;
 pub mod context;
 mod directory;
 pub mod event;
+mod kind;
 mod offsets;
 pub mod record;
 pub mod settings;
@@ -24,9 +25,9 @@ pub use event::{GroupEvent, GroupReply};
 pub use record::GroupRecord;
 pub use settings::{GroupOverrides, GroupSettings, MigrationPolicy};
 
-use self::classic::ClassicGroup;
-use self::consumer::{ConsumerGroup, Readers};
-use self::offsets::Offsets;
+use self::consumer::Readers;
+use self::kind::Group;
+use self::offsets::{ExpiryPass, ForgetPass, Offsets};
 use self::timers::Timers;
 use crate::shard::{Outcome, ReplayError, ReplyTo};
 
@@ -39,20 +40,13 @@ pub type GroupOutcome = Outcome<GroupReply>;
 pub struct GroupShard {
     groups: BTreeMap<String, Group>,
     offsets: Offsets,
+    expiry: ExpiryPass,
+    forget: ForgetPass,
     timers: Timers<TimerKey>,
     /// Which KIP-848 groups read which topics.
     readers: Readers,
     /// Groups with a record that cannot be replayed, and why: every request for them is refused.
     damaged: BTreeMap<String, String>,
-}
-
-/// A group, by kind. A group that only has offsets is in [`Offsets`] alone.
-#[derive(Debug)]
-pub(crate) enum Group {
-    /// Members assign.
-    Classic(ClassicGroup),
-    /// The coordinator assigns (KIP-848).
-    Consumer(ConsumerGroup),
 }
 
 /// What a deadline is for. Keys name what they are about; a deadline for something that is gone does nothing.
@@ -78,6 +72,8 @@ pub(crate) enum TimerKey {
     ConsumerRefresh(String),
     /// When expired offsets and empty groups are looked for.
     Expiry,
+    /// When offsets of deleted topics are looked for.
+    Forget,
 }
 
 impl GroupShard {
@@ -108,8 +104,8 @@ impl GroupShard {
                 self.consumer_group_heartbeat(context, request, reply_to, &mut out);
             }
             GroupEvent::OffsetCommit(request) => self.offset_commit(context, &request, reply_to, &mut out),
-            GroupEvent::OffsetFetch(request) => self.offset_fetch(context, &request, reply_to, &mut out),
-            GroupEvent::OffsetDelete(request) => self.offset_delete(context, &request, reply_to, &mut out),
+            GroupEvent::OffsetFetch(request) => self.offset_fetch(&request, reply_to, &mut out),
+            GroupEvent::OffsetDelete(request) => self.offset_delete(&request, reply_to, &mut out),
             GroupEvent::DescribeGroup(request) => self.describe_group(&request, reply_to, &mut out),
             GroupEvent::DescribeConsumerGroup(request) => {
                 self.describe_consumer_group(context, &request, reply_to, &mut out);
@@ -137,6 +133,7 @@ impl GroupShard {
             | TimerKey::ConsumerSync(..)
             | TimerKey::ConsumerRefresh(_) => self.on_consumer_time(context, key, &mut out),
             TimerKey::Expiry => self.expire_offsets(context, &mut out),
+            TimerKey::Forget => self.forget_offsets(context, &mut out),
         }
         out
     }
@@ -170,13 +167,30 @@ impl GroupShard {
         Ok(())
     }
 
+    /// Refuses what is asked of a group that could not be loaded.
+    pub(crate) fn refuse_damaged(&self, group_id: &str) -> Result<(), ErrorCode> {
+        if self.damaged.contains_key(group_id) { Err(ErrorCode::UnknownServerError) } else { Ok(()) }
+    }
+
     /// The one way to change what the log holds.
     fn apply(&mut self, record: &GroupRecord) -> Result<(), ReplayError> {
         match record {
-            GroupRecord::OffsetCommit(key, value) => self.offsets.apply(key, value.as_ref()),
-            GroupRecord::GroupMetadata(key, value) => self.apply_classic(key, value.as_ref()),
-            GroupRecord::ConsumerGroupMetadata(..)
-            | GroupRecord::ConsumerGroupMemberMetadata(..)
+            GroupRecord::OffsetCommit(key, value) => {
+                self.offsets.apply(key, value.as_ref());
+                if value.is_none() && self.groups.contains_key(&key.group) {
+                    self.offsets.release(&key.group);
+                }
+                Ok(())
+            }
+            GroupRecord::GroupMetadata(key, value) => {
+                self.offsets.release(&key.group);
+                self.apply_classic(key, value.as_ref())
+            }
+            GroupRecord::ConsumerGroupMetadata(key, _) => {
+                self.offsets.release(&key.group_id);
+                self.apply_consumer(record)
+            }
+            GroupRecord::ConsumerGroupMemberMetadata(..)
             | GroupRecord::ConsumerGroupTargetAssignmentMetadata(..)
             | GroupRecord::ConsumerGroupTargetAssignmentMember(..)
             | GroupRecord::ConsumerGroupCurrentMemberAssignment(..)

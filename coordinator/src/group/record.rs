@@ -1,6 +1,8 @@
 //! The records of `__consumer_offsets`: typed here, bytes in the log. Keys begin with the record's type, values with their
 //! version, both int16 (Kafka's `CoordinatorRecordSerde`).
 
+use std::ops::RangeInclusive;
+
 use model::wire::{Decode, Encode, EncodeError, Encoder, Reader, WireError, decode_body};
 
 use crate::records::consumer_group_current_member_assignment::{
@@ -23,8 +25,8 @@ use crate::records::group_metadata::{GroupMetadataKey, GroupMetadataValue};
 use crate::records::offset_commit::{OffsetCommitKey, OffsetCommitValue};
 use crate::shard::{Record, ReplayError};
 
-/// The version in which offsets are written: Kafka's without an expiry of their own.
-const OFFSET_COMMIT_VERSION: i16 = 3;
+/// The version in which offsets are written: with the topic's id, and without an expiry of their own.
+const OFFSET_COMMIT_VERSION: i16 = 4;
 /// The version in which offsets with an expiry of their own are written (requests up to version 4).
 const EXPIRING_OFFSET_COMMIT_VERSION: i16 = 1;
 /// The version in which classic groups are written.
@@ -108,26 +110,70 @@ impl GroupRecord {
         }
     }
 
+    /// The group that the record is about.
+    #[must_use]
+    pub fn group_id(&self) -> &str {
+        match self {
+            Self::OffsetCommit(key, _) => &key.group,
+            Self::GroupMetadata(key, _) => &key.group,
+            Self::ConsumerGroupMetadata(key, _) => &key.group_id,
+            Self::ConsumerGroupMemberMetadata(key, _) => &key.group_id,
+            Self::ConsumerGroupTargetAssignmentMetadata(key, _) => &key.group_id,
+            Self::ConsumerGroupTargetAssignmentMember(key, _) => &key.group_id,
+            Self::ConsumerGroupCurrentMemberAssignment(key, _) => &key.group_id,
+            Self::ConsumerGroupRegularExpression(key, _) => &key.group_id,
+        }
+    }
+
     /// Reads a record. `None` for a type that this version does not know, which is passed over as Kafka does.
     ///
     /// # Errors
-    /// [`ReplayError`] if key or value is not what its type and version say.
+    /// [`ReplayError`] if key or value is not what its type and version say. It names the group if the key can be read.
     pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Self>, ReplayError> {
+        let Some(mut record) = Self::of_key(key)? else { return Ok(None) };
+        if let Some(value) = value {
+            let read = record.read_value(value);
+            read.map_err(|problem| ReplayError {
+                what: format!("the value of a record of type {}", record.code()),
+                group_id: Some(record.group_id().to_owned()),
+                problem,
+            })?;
+        }
+        Ok(Some(record))
+    }
+
+    /// The tombstone of this key.
+    fn of_key(key: &[u8]) -> Result<Option<Self>, ReplayError> {
         let mut reader = Reader::new(key);
-        let code = reader.i16().map_err(|error| fault("a record of the groups' log", &error))?;
+        let code = reader.i16().map_err(|error| damaged_key("a record of the groups' log", &error))?;
         let rest = reader.peek();
-        let decoded = match code {
-            0 | 1 => Self::OffsetCommit(key_of(code, rest)?, value_of(code, value, 0..=4)?),
-            2 => Self::GroupMetadata(key_of(code, rest)?, value_of(code, value, 0..=4)?),
-            3 => Self::ConsumerGroupMetadata(key_of(code, rest)?, value_of(code, value, 0..=0)?),
-            5 => Self::ConsumerGroupMemberMetadata(key_of(code, rest)?, value_of(code, value, 0..=0)?),
-            6 => Self::ConsumerGroupTargetAssignmentMetadata(key_of(code, rest)?, value_of(code, value, 0..=0)?),
-            7 => Self::ConsumerGroupTargetAssignmentMember(key_of(code, rest)?, value_of(code, value, 0..=0)?),
-            8 => Self::ConsumerGroupCurrentMemberAssignment(key_of(code, rest)?, value_of(code, value, 0..=0)?),
-            16 => Self::ConsumerGroupRegularExpression(key_of(code, rest)?, value_of(code, value, 0..=0)?),
+        let read = match code {
+            0 | 1 => decode_body(rest, 0).map(|key| Self::OffsetCommit(key, None)),
+            2 => decode_body(rest, 0).map(|key| Self::GroupMetadata(key, None)),
+            3 => decode_body(rest, 0).map(|key| Self::ConsumerGroupMetadata(key, None)),
+            5 => decode_body(rest, 0).map(|key| Self::ConsumerGroupMemberMetadata(key, None)),
+            6 => decode_body(rest, 0).map(|key| Self::ConsumerGroupTargetAssignmentMetadata(key, None)),
+            7 => decode_body(rest, 0).map(|key| Self::ConsumerGroupTargetAssignmentMember(key, None)),
+            8 => decode_body(rest, 0).map(|key| Self::ConsumerGroupCurrentMemberAssignment(key, None)),
+            16 => decode_body(rest, 0).map(|key| Self::ConsumerGroupRegularExpression(key, None)),
             _ => return Ok(None),
         };
-        Ok(Some(decoded))
+        read.map(Some).map_err(|error| damaged_key(&format!("the key of a record of type {code}"), &error))
+    }
+
+    /// Reads the value that belongs to the key.
+    fn read_value(&mut self, bytes: &[u8]) -> Result<(), String> {
+        match self {
+            Self::OffsetCommit(_, value) => *value = Some(value_of(bytes, 0..=4)?),
+            Self::GroupMetadata(_, value) => *value = Some(value_of(bytes, 0..=4)?),
+            Self::ConsumerGroupMetadata(_, value) => *value = Some(value_of(bytes, 0..=0)?),
+            Self::ConsumerGroupMemberMetadata(_, value) => *value = Some(value_of(bytes, 0..=0)?),
+            Self::ConsumerGroupTargetAssignmentMetadata(_, value) => *value = Some(value_of(bytes, 0..=0)?),
+            Self::ConsumerGroupTargetAssignmentMember(_, value) => *value = Some(value_of(bytes, 0..=0)?),
+            Self::ConsumerGroupCurrentMemberAssignment(_, value) => *value = Some(value_of(bytes, 0..=0)?),
+            Self::ConsumerGroupRegularExpression(_, value) => *value = Some(value_of(bytes, 0..=0)?),
+        }
+        Ok(())
     }
 }
 
@@ -143,26 +189,15 @@ fn bytes(head: i16, body: &impl Encode, version: i16) -> Result<Vec<u8>, EncodeE
     Ok(encoder.into_parts().0)
 }
 
-fn key_of<'a, T: Decode<'a>>(code: i16, rest: &'a [u8]) -> Result<T, ReplayError> {
-    decode_body(rest, 0).map_err(|error| fault(&format!("the key of a record of type {code}"), &error))
-}
-
-fn value_of<'a, T: Decode<'a>>(
-    code: i16,
-    value: Option<&'a [u8]>,
-    versions: std::ops::RangeInclusive<i16>,
-) -> Result<Option<T>, ReplayError> {
-    let Some(value) = value else { return Ok(None) };
-    let what = || format!("the value of a record of type {code}");
-    let mut reader = Reader::new(value);
-    let version = reader.i16().map_err(|error| fault(&what(), &error))?;
+fn value_of<'a, T: Decode<'a>>(bytes: &'a [u8], versions: RangeInclusive<i16>) -> Result<T, String> {
+    let mut reader = Reader::new(bytes);
+    let version = reader.i16().map_err(|error| error.to_string())?;
     if !versions.contains(&version) {
-        let problem = format!("version {version}, where {} to {} are known", versions.start(), versions.end());
-        return Err(ReplayError { what: what(), group_id: None, problem });
+        return Err(format!("version {version}, where {} to {} are known", versions.start(), versions.end()));
     }
-    decode_body(reader.peek(), version).map(Some).map_err(|error| fault(&what(), &error))
+    decode_body(reader.peek(), version).map_err(|error| error.to_string())
 }
 
-fn fault(what: &str, error: &WireError) -> ReplayError {
+fn damaged_key(what: &str, error: &WireError) -> ReplayError {
     ReplayError { what: what.to_owned(), group_id: None, problem: error.to_string() }
 }
