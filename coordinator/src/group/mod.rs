@@ -126,7 +126,7 @@ impl GroupShard {
             TimerKey::ClassicJoin(_)
             | TimerKey::ClassicSync(_)
             | TimerKey::ClassicSession(..)
-            | TimerKey::ClassicPending(..) => self.on_classic_time(context, key, &mut out),
+            | TimerKey::ClassicPending(..) => self.on_classic_time(context, &key, &mut out),
             TimerKey::ConsumerSession(..)
             | TimerKey::ConsumerRebalance(..)
             | TimerKey::ConsumerJoin(..)

@@ -35,6 +35,11 @@ pub struct GroupSettings {
     pub offsets_retention_check_interval_ms: i64,
     /// Groups that one shard holds at most; more are refused. A bound of ours.
     pub groups_max: usize,
+    /// Bytes of ids, subscriptions and assignments that one classic group holds at most; who would exceed them is refused. A
+    /// bound of ours.
+    pub group_bytes_max: usize,
+    /// Bytes of a batch of the groups' log: `max.message.bytes` of `__consumer_offsets`.
+    pub record_bytes_max: usize,
     /// What single groups were given, by group id.
     pub overrides: BTreeMap<String, GroupOverrides>,
 }
@@ -83,6 +88,8 @@ impl Default for GroupSettings {
             offsets_retention_ms: 7 * 24 * 3_600_000,
             offsets_retention_check_interval_ms: 600_000,
             groups_max: 1_000_000,
+            group_bytes_max: 64 << 20,
+            record_bytes_max: 1_048_588,
             overrides: BTreeMap::new(),
         }
     }

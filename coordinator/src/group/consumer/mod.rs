@@ -1,5 +1,6 @@
 //! KIP-848 groups: the coordinator assigns, members reconcile.
 
+mod classic_members;
 mod group;
 mod index;
 mod member;
