@@ -148,4 +148,15 @@ impl Members {
         self.owing = self.owing.saturating_sub(usize::from(member.owes_sync));
         self.bytes = self.bytes.saturating_sub(member_id.len()).saturating_sub(member.bytes());
     }
+
+    /// The counts are those of the members.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        let mut counted = Self::default();
+        for (member_id, member) in &self.by_id {
+            counted.insert(member_id.clone(), member.clone());
+        }
+        let counts = |of: &Self| (of.by_instance.clone(), of.protocols.clone(), of.joined, of.owing, of.bytes);
+        assert_eq!(counts(self), counts(&counted));
+    }
 }

@@ -24,3 +24,6 @@ mod turn;
 mod write;
 
 pub(crate) use self::state::ClassicGroup;
+
+#[cfg(test)]
+mod tests;
