@@ -25,7 +25,7 @@ pub use event::{GroupEvent, GroupReply};
 pub use record::GroupRecord;
 pub use settings::{GroupOverrides, GroupSettings, MigrationPolicy};
 
-use self::consumer::Readers;
+use self::consumer::{Patterns, Readers};
 use self::kind::Group;
 use self::offsets::{ExpiryPass, ForgetPass, Offsets};
 use self::timers::Timers;
@@ -45,6 +45,8 @@ pub struct GroupShard {
     timers: Timers<TimerKey>,
     /// Which KIP-848 groups read which topics.
     readers: Readers,
+    /// Their patterns, compiled.
+    compiled: Patterns,
     /// Groups with a record that cannot be replayed, and why: every request for them is refused.
     damaged: BTreeMap<String, String>,
 }
@@ -68,8 +70,6 @@ pub(crate) enum TimerKey {
     ConsumerJoin(String, String),
     /// The time a classic member of a KIP-848 group has to sync: group, member.
     ConsumerSync(String, String),
-    /// When a KIP-848 group looks at its topics again.
-    ConsumerRefresh(String),
     /// When expired offsets and empty groups are looked for.
     Expiry,
     /// When offsets of deleted topics are looked for.
@@ -112,7 +112,10 @@ impl GroupShard {
             }
             GroupEvent::ListGroups(request) => self.list_groups(&request, reply_to, &mut out),
             GroupEvent::DeleteGroup(request) => self.delete_group(&request, reply_to, &mut out),
-            GroupEvent::TopicsChanged(change) => self.topics_changed(context, &change, &mut out),
+            GroupEvent::TopicsChanged(change) => {
+                self.topics_changed(context, &change);
+                self.forget_topics(context, &change.deleted);
+            }
         }
         out
     }
@@ -130,8 +133,7 @@ impl GroupShard {
             TimerKey::ConsumerSession(..)
             | TimerKey::ConsumerRebalance(..)
             | TimerKey::ConsumerJoin(..)
-            | TimerKey::ConsumerSync(..)
-            | TimerKey::ConsumerRefresh(_) => self.on_consumer_time(context, key, &mut out),
+            | TimerKey::ConsumerSync(..) => self.on_consumer_time(context, key, &mut out),
             TimerKey::Expiry => self.expire_offsets(context, &mut out),
             TimerKey::Forget => self.forget_offsets(context, &mut out),
         }

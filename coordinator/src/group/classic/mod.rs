@@ -8,6 +8,7 @@
 //! and `leave` are the requests; `rebalance` and `timers` what goes on between them; `write` and `replay` the log.
 
 mod common;
+mod handover;
 mod heartbeat;
 mod join;
 mod leave;

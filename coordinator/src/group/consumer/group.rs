@@ -167,7 +167,7 @@ impl ConsumerGroup {
     }
 
     /// From when on a committed offset ages: in these groups always from its commit (KIP-211).
-    #[expect(clippy::unused_self, reason = "groups of every kind are asked")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "groups of every kind are asked")]
     pub(crate) fn offset_expiry_base(&self, committed: Timestamp) -> Option<Timestamp> {
         Some(committed)
     }

@@ -1,45 +1,27 @@
 //! KIP-848 groups: the coordinator assigns, members reconcile.
+//!
+//! Owns: who is in such a group, what each member is to own and what it owns by now. The target is computed as a whole when
+//! the group's epoch grows; each member then goes towards it by its own heartbeats, so that a rebalance stops nobody.
+//!
+//! The parts: [`group`] and [`member`] are the state, `records` and `replay` the log; `heartbeat` and `leave` the request,
+//! with `refusal` for what it must say, `target` for the group's part of it and `reconcile` for the member's; `patterns` are
+//! topics by regular expression; `sessions` is what happens by itself; `migration` is classic members in such a group.
 
-mod classic_members;
+mod describe;
 mod group;
+mod heartbeat;
 mod index;
+mod leave;
 mod member;
+mod migration;
+mod patterns;
 mod reconcile;
 mod records;
+mod refusal;
 mod replay;
+mod sessions;
+mod target;
 
 pub(crate) use self::group::ConsumerGroup;
 pub(crate) use self::index::Readers;
-use super::event::{ConsumerGroupHeartbeat, DescribeConsumerGroup, TopicsChanged};
-use super::{Context, GroupOutcome, GroupShard, TimerKey};
-use crate::shard::ReplyTo;
-
-impl GroupShard {
-    pub(super) fn load_consumer(&mut self, _: &Context<'_>, _: &mut GroupOutcome) {
-        unimplemented!()
-    }
-    pub(super) fn consumer_group_heartbeat(
-        &mut self,
-        _: &Context<'_>,
-        _: ConsumerGroupHeartbeat,
-        _: ReplyTo,
-        _: &mut GroupOutcome,
-    ) {
-        unimplemented!()
-    }
-    pub(super) fn describe_consumer_group(
-        &mut self,
-        _: &Context<'_>,
-        _: &DescribeConsumerGroup,
-        _: ReplyTo,
-        _: &mut GroupOutcome,
-    ) {
-        unimplemented!()
-    }
-    pub(super) fn topics_changed(&mut self, _: &Context<'_>, _: &TopicsChanged, _: &mut GroupOutcome) {
-        unimplemented!()
-    }
-    pub(super) fn on_consumer_time(&mut self, _: &Context<'_>, _: TimerKey, _: &mut GroupOutcome) {
-        unimplemented!()
-    }
-}
+pub(crate) use self::patterns::Patterns;

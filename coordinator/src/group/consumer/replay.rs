@@ -3,8 +3,6 @@
 //! A log that was compacted has the last record of each key, in the order in which they were written. A group or a member
 //! may thus show up first in any of its records, and a tombstone may be for something that never showed up.
 
-use std::collections::BTreeSet;
-
 use super::group::{ConsumerGroup, Resolved};
 use super::member::{About, Current, LEFT};
 use crate::group::assignor::Assignment;
@@ -113,7 +111,7 @@ impl GroupShard {
 fn target(value: &ConsumerGroupTargetAssignmentMemberValue) -> Assignment {
     let mut target = Assignment::new();
     for topic in &value.topic_partitions {
-        target.entry(topic.topic_id).or_insert_with(BTreeSet::new).extend(topic.partitions.iter().copied());
+        target.entry(topic.topic_id).or_default().extend(topic.partitions.iter().copied());
     }
     target
 }
