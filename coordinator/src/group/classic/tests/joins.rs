@@ -182,11 +182,11 @@ fn a_member_that_joins_again_with_nothing_new_hears_the_same_again() {
 
 #[test]
 fn a_stable_group_rebalances_for_its_leader_and_for_changes() {
-    let leader_again = |ids: &[String]| Join::new().id(&ids[0]);
-    let follower_changed = |ids: &[String]| Join::new().id(&ids[1]).protocols(&[("range", "new")]);
-    let somebody = |_: &[String]| Join::new();
-    let table: [(&str, &dyn Fn(&[String]) -> Join); 3] =
-        [("leader", &leader_again), ("change", &follower_changed), ("new member", &somebody)];
+    type Joins = fn(&[String]) -> Join;
+    let leader_again: Joins = |ids| Join::new().id(&ids[0]);
+    let follower_changed: Joins = |ids| Join::new().id(&ids[1]).protocols(&[("range", "new")]);
+    let somebody: Joins = |_| Join::new();
+    let table: [(&str, Joins); 3] = [("leader", leader_again), ("change", follower_changed), ("new member", somebody)];
     for (name, join) in table {
         let mut driver = Driver::new();
         let ids = driver.stable(&[Join::new(), Join::new()]);

@@ -63,7 +63,7 @@ fn a_group_holds_so_many_bytes() {
     let mut driver = Driver::with(|settings| settings.group_bytes_max = 10_000);
     let large = "x".repeat(9_000);
     let join = Join::new().protocols(&[("range", &large)]);
-    let ids = driver.stable(&[join.clone()]);
+    let ids = driver.stable(std::slice::from_ref(&join));
     assert_eq!(code(&mut driver, &join), Some(ErrorCode::GroupMaxSizeReached));
     assert_eq!(driver.state(), "Stable");
     assert_eq!(code(&mut driver, &join.clone().id(&ids[0])), Some(ErrorCode::None), "its own bytes are counted once");

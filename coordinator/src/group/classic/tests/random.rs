@@ -64,12 +64,11 @@ impl Clients {
             Step::Sync { known, instance, is_stale } => {
                 let id = self.id(*known);
                 let generation = self.generation - i32::from(*is_stale);
-                let to = match name(instance) {
-                    Some(instance) => self.driver.send_sync_as(&id, &instance, generation),
-                    None => {
-                        let all: Vec<(&str, &str)> = self.ids.iter().map(|id| (id.as_str(), id.as_str())).collect();
-                        self.driver.sync(&id, generation, &all)
-                    }
+                let to = if let Some(instance) = name(instance) {
+                    self.driver.send_sync_as(&id, &instance, generation)
+                } else {
+                    let all: Vec<(&str, &str)> = self.ids.iter().map(|id| (id.as_str(), id.as_str())).collect();
+                    self.driver.sync(&id, generation, &all)
                 };
                 self.parked.push(to);
             }
