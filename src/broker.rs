@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
 use crate::metadata::Metadata;
-use crate::partitions::FetchSessions;
+use crate::partitions::{DataDirectory, FetchSessions};
 
 /// The broker's parts, as handlers see them.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Broker {
     pub(crate) metadata: Metadata,
     /// What readers asked for before.
     pub(crate) fetch_sessions: FetchSessions,
+    /// Where the logs are.
+    pub(crate) data_directory: DataDirectory,
     /// The id of the cluster, from meta.properties.
     pub(crate) cluster_id: String,
     stopping: AtomicBool,
@@ -23,8 +25,14 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// A broker that serves.
-    pub(crate) fn new(clock: Clock, metadata: Metadata, fetch_sessions: FetchSessions, cluster_id: String) -> Self {
-        Self { clock, metadata, fetch_sessions, cluster_id, stopping: AtomicBool::new(false) }
+    pub(crate) fn new(
+        clock: Clock,
+        metadata: Metadata,
+        fetch_sessions: FetchSessions,
+        data_directory: DataDirectory,
+        cluster_id: String,
+    ) -> Self {
+        Self { clock, metadata, fetch_sessions, data_directory, cluster_id, stopping: AtomicBool::new(false) }
     }
 
     /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local`

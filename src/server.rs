@@ -26,7 +26,7 @@ use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
 use crate::net::{ByteBudget, ColdReads, EventLoops, NetOptions, listener};
-use crate::partitions::{FetchSessions, Registry};
+use crate::partitions::{DataDirectory, FetchSessions, Registry};
 
 /// Event loops when `num.network.threads` does not say: one for each processor, but more than this was not measured yet.
 const EVENT_LOOPS_MAX: usize = 16;
@@ -159,7 +159,9 @@ impl Parts {
             count(config.max_incremental_fetch_session_cache_slots),
             count(config.fetch_session_partitions_max),
         );
-        let broker = Broker::new(self.clock, metadata, sessions, self.log_manager.cluster_id().to_owned());
+        let data_directory = DataDirectory::new(Arc::clone(&self.log_manager));
+        let cluster_id = self.log_manager.cluster_id().to_owned();
+        let broker = Broker::new(self.clock, metadata, sessions, data_directory, cluster_id);
         Ok((Arc::new(broker), thread))
     }
 

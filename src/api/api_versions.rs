@@ -14,22 +14,9 @@ use protocol::messages::api_versions::{
 use super::answer::outgoing;
 use super::{Api, Dispatched, Reply, RequestContext, TABLE};
 use crate::broker::Broker;
+use crate::metadata::{FEATURES, Image};
 
 pub(super) struct ApiVersions;
-
-/// A feature: its name, the levels that are supported, the level in force (0: not finalized).
-struct Feature {
-    name: &'static str,
-    supported: RangeInclusive<i16>,
-    finalized: i16,
-}
-
-/// What Kafka 4.4 finalizes, as far as we serve it. `group.version` comes with the consumer groups, `transaction.version`
-/// with transactions.
-const FEATURES: &[Feature] = &[
-    Feature { name: "metadata.version", supported: 7..=33, finalized: 33 },
-    Feature { name: "kraft.version", supported: 0..=1, finalized: 1 },
-];
 
 impl Api for ApiVersions {
     const KEY: ApiKey = ApiKey::ApiVersions;
@@ -49,7 +36,7 @@ impl Api for ApiVersions {
             check_destination(broker, request.cluster_id, request.node_id)
         };
         Reply::now(match refused {
-            Ok(()) => describe(context.version),
+            Ok(()) => describe(&broker.metadata.image(), context.version),
             Err(code) => ApiVersionsResponse { error_code: code.code(), ..ApiVersionsResponse::default() },
         })
     }
@@ -76,7 +63,7 @@ fn is_software_name(name: &str) -> bool {
     first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() && bytes.iter().all(inside)
 }
 
-fn describe(version: i16) -> ApiVersionsResponse {
+fn describe(image: &Image, version: i16) -> ApiVersionsResponse {
     // Before v4 clients take a feature that begins at level 0 for an error (KAFKA-17492).
     let shown = FEATURES.iter().filter(|feature| version >= 4 || *feature.supported.start() > 0);
     let supported_features = shown.map(|feature| SupportedFeatureKey {
@@ -84,16 +71,17 @@ fn describe(version: i16) -> ApiVersionsResponse {
         min_version: *feature.supported.start(),
         max_version: *feature.supported.end(),
     });
-    let finalized_features =
-        FEATURES.iter().filter(|feature| feature.finalized > 0).map(|feature| FinalizedFeatureKey {
-            name: feature.name.to_owned(),
-            max_version_level: feature.finalized,
-            min_version_level: feature.finalized,
-        });
+    let in_force = FEATURES.iter().map(|feature| (feature.name, image.features.level(feature.name)));
+    // At level 0 a feature is off.
+    let finalized_features = in_force.filter(|(_, level)| *level > 0).map(|(name, level)| FinalizedFeatureKey {
+        name: name.to_owned(),
+        max_version_level: level,
+        min_version_level: level,
+    });
     ApiVersionsResponse {
         api_keys: served(),
         supported_features: supported_features.collect(),
-        finalized_features_epoch: 0,
+        finalized_features_epoch: image.offset.get(),
         finalized_features: finalized_features.collect(),
         ..ApiVersionsResponse::default()
     }

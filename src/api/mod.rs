@@ -5,24 +5,33 @@
 //! codecs and `LogSlice`; never a socket, never another handler.
 
 mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod answer;
 mod api_versions;
 mod config_resource;
 mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod table;
+mod unregister_broker;
+mod update_features;
 
 pub(crate) use answer::{Answer, CloseReason, Dispatched, Outgoing, Peer, Pending, Reply, RequestContext};
 pub(crate) use table::TABLE;

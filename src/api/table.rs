@@ -40,13 +40,22 @@ apis! {
     api_versions::ApiVersions;
     create_topics::CreateTopics;
     delete_topics::DeleteTopics;
+    delete_records::DeleteRecords;
     init_producer_id::InitProducerId;
     offset_for_leader_epoch::OffsetForLeaderEpoch;
     describe_configs::DescribeConfigs;
     alter_configs::AlterConfigs;
+    alter_replica_log_dirs::AlterReplicaLogDirs;
+    describe_log_dirs::DescribeLogDirs;
     create_partitions::CreatePartitions;
+    elect_leaders::ElectLeaders;
     incremental_alter_configs::IncrementalAlterConfigs;
+    alter_partition_reassignments::AlterPartitionReassignments;
+    list_partition_reassignments::ListPartitionReassignments;
+    describe_quorum::DescribeQuorum;
+    update_features::UpdateFeatures;
     describe_cluster::DescribeCluster;
+    unregister_broker::UnregisterBroker;
     describe_topic_partitions::DescribeTopicPartitions;
 }
 

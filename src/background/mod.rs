@@ -1,5 +1,5 @@
 //! Loops that only call storage, at their own pace: recovery points, `flush.ms`, segments whose time has come, files of
-//! deleted topics.
+//! deleted topics and of deleted records.
 //!
 //! Owns: when. Does not know: how.
 
@@ -82,6 +82,9 @@ impl Rounds {
         for partition in self.registry.all() {
             if let Err(error) = partition.log().roll_if_due(now) {
                 error!(partition = %partition.log().topic_partition(), %error, "the segment whose time has come was not rolled");
+            }
+            if let Err(error) = partition.log().delete_dead_segments(now) {
+                error!(partition = %partition.log().topic_partition(), %error, "segments before the log's start were not deleted");
             }
             if flush_if_due(&partition, now) {
                 pause = pause.min(EAGER_MS);

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::configs::ConfigChange;
+use super::features::FeatureUpdate;
 use super::image::Image;
-use super::log::{MetadataLog, MetadataLogError};
+use super::log::{MetadataLog, MetadataLogError, QuorumLog};
 use super::record::MetadataRecord;
 use super::runtime::Runtime;
 use super::topics::{CreatedTopic, MorePartitions, NewTopic, Refused, TopicRef};
@@ -35,6 +36,7 @@ enum Command {
     DeleteTopics { topics: Vec<TopicRef>, answer: Answer<Results<(TopicName, TopicId)>> },
     AddPartitions { wishes: Vec<MorePartitions>, validate_only: bool, answer: Answer<Results<()>> },
     ChangeConfigs { changes: Vec<ConfigChange>, validate_only: bool, answer: Answer<Results<()>> },
+    UpdateFeatures { updates: Vec<FeatureUpdate>, validate_only: bool, answer: Answer<Result<(), Refused>> },
     ReserveProducerIds { answer: Answer<Result<std::ops::Range<i64>, Refused>> },
 }
 
@@ -53,6 +55,8 @@ pub(crate) struct Metadata {
     image: Arc<ArcSwap<Image>>,
     commands: mpsc::Sender<Command>,
     producer_ids: tokio::sync::Mutex<std::ops::Range<i64>>,
+    quorum_log: QuorumLog,
+    leader_epoch: i32,
 }
 
 impl Metadata {
@@ -74,13 +78,15 @@ impl Metadata {
         }
         runtime.open_everything();
         let image = Arc::new(ArcSwap::from_pointee(runtime.image().clone()));
+        let (quorum_log, leader_epoch) = (runtime.quorum_log(), runtime.leader_epoch());
         let (commands, queue) = mpsc::channel(queue_max);
         let published = Arc::clone(&image);
         let thread = std::thread::Builder::new()
             .name("metadata".to_owned())
             .spawn(move || serve(runtime, queue, &published))
             .map_err(MetadataLogError::Thread)?;
-        Ok((Self { image, commands, producer_ids: tokio::sync::Mutex::new(0..0) }, thread))
+        let producer_ids = tokio::sync::Mutex::new(0..0);
+        Ok((Self { image, commands, producer_ids, quorum_log, leader_epoch }, thread))
     }
 
     /// What exists now.
@@ -110,6 +116,29 @@ impl Metadata {
     pub(crate) async fn change_configs(&self, changes: Vec<ConfigChange>, validate_only: bool) -> Results<()> {
         let count = changes.len();
         self.ask_each(count, |answer| Command::ChangeConfigs { changes, validate_only, answer }).await
+    }
+
+    /// Changes features, all of them or none.
+    ///
+    /// # Errors
+    /// [`Refused`] says why.
+    pub(crate) async fn update_features(
+        &self,
+        updates: Vec<FeatureUpdate>,
+        validate_only: bool,
+    ) -> Result<(), Refused> {
+        let answer = self.ask(|answer| Command::UpdateFeatures { updates, validate_only, answer }).await;
+        answer.unwrap_or_else(|| Err(unavailable()))
+    }
+
+    /// How far the metadata log is.
+    pub(crate) fn quorum_log(&self) -> &QuorumLog {
+        &self.quorum_log
+    }
+
+    /// The epoch under which this broker leads the quorum of one.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
     }
 
     /// A producer id that was never handed out before and never will be again, also after a crash.
@@ -211,6 +240,12 @@ fn decide(runtime: &mut Runtime, command: Command, decided: &mut Decided) {
             let each = |change| runtime.change_configs(change, validate_only, &mut decided.records);
             let results = changes.iter().map(each).collect();
             decided.hold(answer, results);
+        }
+        Command::UpdateFeatures { updates, validate_only, answer } => {
+            let result = runtime.update_features(&updates, validate_only, &mut decided.records);
+            decided.held.push(Box::new(move |outcome| {
+                drop(answer.send(result.and(outcome.map_err(Clone::clone))));
+            }));
         }
         Command::ReserveProducerIds { answer } => {
             let block = runtime.reserve_producer_ids(PRODUCER_IDS_BLOCK, &mut decided.records);

@@ -5,8 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use model::config::{BrokerConfig, TopicConfig};
-use model::{ErrorCode, LeaderEpoch, PartitionIndex, TopicId, TopicName};
+use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
 
+use super::features::FeatureLevels;
 use crate::partitions::Partition;
 
 /// A topic that is served.
@@ -47,6 +48,10 @@ impl Topic {
 pub(crate) struct Image {
     topics: BTreeMap<TopicName, Arc<Topic>>,
     ids: HashMap<TopicId, Arc<Topic>>,
+    /// The features that are in force.
+    pub(crate) features: FeatureLevels,
+    /// The end of the metadata log that the image shows.
+    pub(crate) offset: Offset,
     /// The broker's config with its dynamic values.
     pub(crate) broker: Arc<BrokerConfig>,
     /// The dynamic values of all brokers.

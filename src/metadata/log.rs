@@ -102,6 +102,25 @@ pub(crate) struct MetadataLog {
     bytes_since_snapshot: u64,
 }
 
+/// How far the metadata log is. Cheap to clone; may be asked from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct QuorumLog(Arc<PartitionLog>);
+
+impl QuorumLog {
+    /// The name of the log as tools ask for it.
+    pub(crate) const NAME: &str = NAME;
+
+    /// The end of what is durable, and thereby decided.
+    pub(crate) fn high_watermark(&self) -> Offset {
+        self.0.synced_offset()
+    }
+
+    /// The end of what is written.
+    pub(crate) fn log_end_offset(&self) -> Offset {
+        self.0.log_end_offset()
+    }
+}
+
 impl MetadataLog {
     /// Opens the log of a data directory, creating it if there is none.
     ///
@@ -117,6 +136,11 @@ impl MetadataLog {
         let log = log_manager.open_or_create(&name(), ID, Arc::new(config), now)?;
         let snapshot_path = log_manager.dir().join(snapshot::FILE_NAME);
         Ok(Self { log, snapshot_path, bytes_since_snapshot: 0 })
+    }
+
+    /// How far it is.
+    pub(super) fn quorum_log(&self) -> QuorumLog {
+        QuorumLog(Arc::clone(&self.log))
     }
 
     /// Replays snapshot and log.

@@ -6,6 +6,7 @@
 
 mod configs;
 mod controller;
+mod features;
 mod image;
 mod log;
 mod record;
@@ -16,6 +17,7 @@ mod topics;
 
 pub(crate) use configs::{ConfigChange, ConfigEdit, ConfigResource};
 pub(crate) use controller::{Metadata, MetadataOptions};
+pub(crate) use features::{Direction, FEATURES, FeatureUpdate};
 pub(crate) use image::{Image, Topic};
-pub(crate) use log::{MetadataLog, MetadataLogError};
+pub(crate) use log::{MetadataLog, MetadataLogError, QuorumLog};
 pub(crate) use topics::{CreatedTopic, MorePartitions, NewTopic, Refused, TopicRef};

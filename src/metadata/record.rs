@@ -61,6 +61,13 @@ pub(super) enum MetadataRecord {
         /// The first id that was not.
         end: i64,
     },
+    /// Another level of a feature is in force.
+    FeatureLevelChanged {
+        /// The feature.
+        feature: String,
+        /// The level; 0 is off.
+        level: i16,
+    },
     /// The broker started without having stopped cleanly: every partition is led under a new epoch.
     UncleanStart {},
 }
@@ -124,7 +131,7 @@ mod tests {
             let record: MetadataRecord = serde_json::from_str(line).unwrap();
             assert_eq!(serde_json::to_string(&record).unwrap(), line);
         }
-        assert_eq!(golden.lines().count(), 9, "every type is there");
+        assert_eq!(golden.lines().count(), 10, "every type is there");
     }
 
     #[test]

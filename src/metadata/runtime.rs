@@ -10,8 +10,9 @@ use tracing::{error, info, warn};
 
 use super::configs::{self, ConfigChange};
 use super::controller::{MetadataOptions, Results};
+use super::features::{self, FeatureUpdate};
 use super::image::{Image, Topic};
-use super::log::{MetadataLog, MetadataLogError};
+use super::log::{MetadataLog, MetadataLogError, QuorumLog};
 use super::record::{MetadataRecord, WireTopicId};
 use super::state::State;
 use super::topics::{self, CreatedTopic, Defaults, MorePartitions, NewTopic, Refused, TopicRef};
@@ -46,6 +47,16 @@ impl Runtime {
         Ok(Self { log, registry, options, state, due: Vec::new(), follow_ups: Vec::new(), image })
     }
 
+    /// How far the log is, for those who describe it.
+    pub(super) fn quorum_log(&self) -> QuorumLog {
+        self.log.quorum_log()
+    }
+
+    /// The epoch of the quorum's leader: a start that was not clean is an election.
+    pub(super) fn leader_epoch(&self) -> i32 {
+        self.state.unclean_starts().saturating_add(1)
+    }
+
     /// What requests are to see.
     pub(super) fn image(&self) -> &Image {
         &self.image
@@ -64,6 +75,7 @@ impl Runtime {
     /// Opens the partitions of every topic, and finishes the deletions that a stop interrupted.
     pub(super) fn open_everything(&mut self) {
         self.refresh_broker_config();
+        self.refresh_features();
         for id in self.state.retiring().collect::<Vec<_>>() {
             self.retire_files(id);
         }
@@ -187,6 +199,20 @@ impl Runtime {
         Ok(())
     }
 
+    /// Decides about features.
+    pub(super) fn update_features(
+        &mut self,
+        updates: &[FeatureUpdate],
+        validate_only: bool,
+        records: &mut Vec<MetadataRecord>,
+    ) -> Result<(), Refused> {
+        let decided = features::decide(self.state.features(), updates)?;
+        for record in decided.into_iter().filter(|_| !validate_only) {
+            self.accept(record, records);
+        }
+        Ok(())
+    }
+
     /// Sets `count` producer ids aside.
     pub(super) fn reserve_producer_ids(
         &mut self,
@@ -250,11 +276,13 @@ impl Runtime {
                         self.refresh_topic(id);
                     }
                 }
+                MetadataRecord::FeatureLevelChanged { .. } => self.refresh_features(),
                 MetadataRecord::TopicFilesRetired { .. }
                 | MetadataRecord::ProducerIdsReserved { .. }
                 | MetadataRecord::UncleanStart {} => {}
             }
         }
+        self.image.offset = self.log.quorum_log().high_watermark();
     }
 
     /// What is due after the answers have left: follow-up records, the snapshot.
@@ -273,6 +301,10 @@ impl Runtime {
     pub(super) fn close(self) {
         info!("metadata closed");
         drop(self.log);
+    }
+
+    fn refresh_features(&mut self) {
+        self.image.features = self.state.features().clone();
     }
 
     fn refresh_broker_config(&mut self) {

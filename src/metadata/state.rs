@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{LeaderEpoch, TopicId, TopicName};
 
+use super::features::FeatureLevels;
 use super::record::{MetadataRecord, WireTopicId, WireTopicName};
 
 /// A topic as the records describe it.
@@ -25,6 +26,7 @@ pub(super) struct State {
     broker_configs: BTreeMap<Option<i32>, BTreeMap<String, String>>,
     producer_ids_end: i64,
     unclean_starts: i32,
+    features: FeatureLevels,
 }
 
 /// A record that does not follow from those before it: the log is damaged, or was written by something else.
@@ -74,6 +76,11 @@ impl State {
         self.producer_ids_end
     }
 
+    /// The features that are in force.
+    pub(super) fn features(&self) -> &FeatureLevels {
+        &self.features
+    }
+
     /// How often the broker started without having stopped cleanly.
     pub(super) fn unclean_starts(&self) -> i32 {
         self.unclean_starts
@@ -121,6 +128,7 @@ impl State {
                 change(self.broker_configs.entry(node_id).or_default(), configs);
             }
             MetadataRecord::ProducerIdsReserved { end } => self.producer_ids_end = self.producer_ids_end.max(end),
+            MetadataRecord::FeatureLevelChanged { feature, level } => self.features.set(feature, level),
             MetadataRecord::UncleanStart {} => self.unclean_starts = self.unclean_starts.saturating_add(1),
         }
         Ok(())
@@ -155,7 +163,10 @@ impl State {
             unclean_starts: topic.unclean_starts,
             configs: topic.configs.clone(),
         });
-        starts.chain([ids]).chain(brokers).chain(retiring).chain(topics).collect()
+        let features = self.features.changed();
+        let features =
+            features.map(|(feature, level)| MetadataRecord::FeatureLevelChanged { feature: feature.to_owned(), level });
+        starts.chain([ids]).chain(features).chain(brokers).chain(retiring).chain(topics).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use model::config::{FlushMode, TopicConfig};
 use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, Timestamp};
 use storage::batch::CheckedBatch;
-use storage::error::{AppendError, ReadError};
+use storage::error::{AppendError, ReadError, SyncError};
 use storage::{Appended, GroupCommit, LogSlice, PartitionLog, ReadSpec};
 
 use super::waiters::{WaitCell, Waiters, WaitsFor};
@@ -23,6 +23,8 @@ pub(crate) struct Partition {
     /// `bytes_appended` of the log when the watermark last moved: for those who wait for a number of bytes.
     visible_bytes: AtomicU64,
     waiters: Waiters,
+    /// Who waits for the log's start to move.
+    start_waiters: Waiters,
     retired: AtomicBool,
 }
 
@@ -39,9 +41,9 @@ pub(crate) struct ReadOutcome {
     pub(crate) log_start_offset: Offset,
 }
 
-/// The log failed while a request waited for it; whether its records survive is unknown.
+/// The log failed while a request waited for it; whether what it wanted survives is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the partition's log went offline or was deleted before its records were durable")]
+#[error("the partition's log went offline, was deleted or found no room before the change was durable")]
 pub(crate) struct CommitFailed;
 
 impl Partition {
@@ -54,6 +56,7 @@ impl Partition {
             high_watermark: AtomicI64::new(log.synced_offset().get()),
             visible_bytes: AtomicU64::new(log.bytes_appended()),
             waiters: Waiters::default(),
+            start_waiters: Waiters::default(),
             retired: AtomicBool::new(false),
             log,
         });
@@ -90,7 +93,9 @@ impl Partition {
     /// watermark.
     pub(crate) fn last_stable_offset(&self) -> Offset {
         let high_watermark = self.high_watermark();
-        self.log.first_unstable_offset().map_or(high_watermark, |unstable| unstable.min(high_watermark))
+        // Of a transaction that began before the log's start, what is left begins there.
+        let unstable = self.log.first_unstable_offset().map(|unstable| unstable.max(self.log.log_start_offset()));
+        unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark))
     }
 
     /// The exclusive end for a reader.
@@ -188,6 +193,46 @@ impl Partition {
         Ok(())
     }
 
+    /// Begins to delete the records below `start`: [`Self::start_moved`] waits until they are gone, also after a crash.
+    ///
+    /// # Errors
+    /// [`SyncError::OutOfRange`] for a start behind the high watermark, [`SyncError::Offline`].
+    pub(crate) fn move_start(&self, start: Offset, now: Timestamp) -> Result<(), SyncError> {
+        let end = self.high_watermark();
+        if self.retired.load(Ordering::Acquire) {
+            return Err(SyncError::Offline);
+        }
+        if start > end {
+            return Err(SyncError::OutOfRange { start: self.log.log_start_offset(), end });
+        }
+        self.log.request_log_start(start, now)?;
+        if start > self.log.log_start_offset() {
+            self.group_commit.request(&self.log);
+        }
+        Ok(())
+    }
+
+    /// Waits until the log's start is at or behind `start`, durably, and gives it.
+    ///
+    /// # Errors
+    /// [`CommitFailed`] when the log goes offline first, or finds no room to note it. Cancel-safe: a dropped wait is
+    /// forgotten.
+    pub(crate) async fn start_moved(&self, start: Offset) -> Result<Offset, CommitFailed> {
+        loop {
+            let cell = WaitCell::new();
+            let _registered = Registered::new(&self.start_waiters, WaitsFor::Bytes, &cell);
+            let now = self.log.log_start_offset();
+            if now >= start {
+                return Ok(now);
+            }
+            let is_out = self.log.is_offline() || self.retired.load(Ordering::Acquire);
+            if is_out || self.log.requested_log_start() < start {
+                return Err(CommitFailed);
+            }
+            poll_fn(|context| cell.poll(context)).await;
+        }
+    }
+
     /// Registers a wait for bytes; [`Self::forget`] ends it.
     pub(super) fn watch(&self, cell: &Arc<WaitCell>) {
         self.waiters.register(WaitsFor::Bytes, cell);
@@ -207,6 +252,7 @@ impl Partition {
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
         self.waiters.fire_all();
+        self.start_waiters.fire_all();
     }
 
     /// Whether its topic was deleted.
@@ -215,6 +261,8 @@ impl Partition {
     }
 
     fn on_durable(&self) {
+        // They look again: each sync may have moved the start, or not.
+        self.start_waiters.fire_all();
         if self.log.is_offline() {
             self.waiters.fire_all();
         } else {

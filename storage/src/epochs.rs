@@ -55,6 +55,15 @@ impl Epochs {
         self.starts.retain(|(_, start)| *start < end);
     }
 
+    /// Forgets epochs that ended at or before `start`: their records are deleted. The one that holds on there begins there.
+    pub(crate) fn truncate_before(&mut self, start: Offset) {
+        let later = self.starts.partition_point(|(_, begin)| *begin <= start);
+        if let Some((_, begin)) = later.checked_sub(1).and_then(|place| self.starts.get_mut(place)) {
+            *begin = start;
+        }
+        self.starts.drain(..later.saturating_sub(1));
+    }
+
     /// The largest epoch up to `asked`, and where it ended; `log_end` is where the latest one ends so far. For an epoch
     /// before the first: itself, ending where the first begins. `None` for one that has not begun.
     #[must_use]
@@ -95,6 +104,21 @@ mod tests {
         assert_eq!(epochs.end_of(epoch(4), end), Some((epoch(2), offset(10))), "the largest up to it");
         assert_eq!(epochs.end_of(epoch(5), end), Some((epoch(5), end)), "the latest");
         assert_eq!(epochs.end_of(epoch(6), end), None, "newer than all");
+    }
+
+    #[test]
+    fn an_epoch_whose_records_were_deleted_is_not_known_any_more() {
+        let mut epochs =
+            Epochs::from_sorted(vec![(epoch(1), offset(0)), (epoch(2), offset(10)), (epoch(4), offset(20))]);
+        epochs.truncate_before(offset(5));
+        assert_eq!(epochs.entries()[0], (epoch(1), offset(5)));
+        epochs.truncate_before(offset(15));
+        assert_eq!(epochs.entries(), [(epoch(2), offset(15)), (epoch(4), offset(20))]);
+        assert_eq!(epochs.end_of(epoch(1), offset(30)), Some((epoch(1), offset(15))), "as one before all others");
+        epochs.truncate_before(offset(20));
+        assert_eq!(epochs.entries(), [(epoch(4), offset(20))], "the end of an epoch is not in it");
+        epochs.truncate_before(offset(30));
+        assert_eq!(epochs.entries(), [(epoch(4), offset(30))], "the latest stays");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 
 use model::{Offset, Timestamp};
 
+use crate::checkpoint::ReplaceError;
+use crate::epochs::Epochs;
 use crate::error::SyncError;
 use crate::format::partition_checkpoint_v1::PartitionCheckpoint;
 use crate::partition_log::PartitionLog;
@@ -15,22 +17,63 @@ use crate::segment::{SEGMENT_SUFFIXES, Segment};
 use crate::sync::{Checkpointing, Syncer};
 
 impl PartitionLog {
-    /// Moves the log's start: records below it are not read any more. Durable when it returns; a start below the present one
-    /// changes nothing. No file is deleted.
+    /// Asks the next sync to move the log's start: records below it are not read any more. Once
+    /// [`Self::log_start_offset`] says so, that is durable. A start below the present one changes nothing.
     ///
     /// # Errors
-    /// [`SyncError`]; then the start is where it was, except that a log that went offline may have moved it on disk.
-    pub fn advance_log_start(&self, start: Offset) -> Result<(), SyncError> {
+    /// [`SyncError::OutOfRange`] behind the log's end, [`SyncError::Offline`].
+    pub fn request_log_start(&self, start: Offset, now: Timestamp) -> Result<(), SyncError> {
         self.check_start(start)?;
-        if start > self.synced_offset() {
-            // After a crash the log must not end before it starts.
-            self.sync()?;
+        if self.is_offline() {
+            return Err(SyncError::Offline);
         }
-        self.store_start(&mut self.syncer(), start)
+        if start > self.log_start_offset() {
+            let since = &self.published.start_moved_since;
+            // The first move counts: a start that moves all the time would else never let anything go.
+            if since.load(Ordering::Acquire) < 0 {
+                since.store(now.get(), Ordering::Release);
+            }
+            self.published.requested_start.fetch_max(start.get(), Ordering::AcqRel);
+        }
+        Ok(())
     }
 
-    /// Moves the log's start as [`Self::advance_log_start`], and deletes the segments of which nothing is left. If nothing at
-    /// all is left, a new segment begins. Readers that hold slices of the deleted ones read on.
+    /// Where the log's start is, or where it was asked to be and no sync has come to it yet. A request that found no room is
+    /// forgotten.
+    #[must_use]
+    pub fn requested_log_start(&self) -> Offset {
+        let requested = Offset::new(self.published.requested_start.load(Ordering::Acquire));
+        requested.unwrap_or(Offset::ZERO).max(self.log_start_offset())
+    }
+
+    /// Deletes the segments that lie wholly before the log's start, when `file.delete.delay.ms` have passed since it was moved.
+    /// If nothing at all is left in the log, a new segment begins. Returns whether any was deleted. Cheap where there is
+    /// nothing to do.
+    ///
+    /// # Errors
+    /// As [`Self::truncate_before`]; tried again after the same delay.
+    pub fn delete_dead_segments(&self, now: Timestamp) -> Result<bool, SyncError> {
+        let since = self.published.start_moved_since.load(Ordering::Acquire);
+        if since < 0 || now.ms_since(Timestamp::new(since)) < self.config().file_delete_delay_ms {
+            return Ok(false);
+        }
+        // Before the start is looked at: a move that comes later counts from its own time.
+        self.published.start_moved_since.store(-1, Ordering::Release);
+        let start = self.log_start_offset();
+        let has_dead = {
+            let segments = self.published.segments.load();
+            let is_empty = start == self.log_end_offset();
+            if is_empty { segments.size_bytes() > 0 } else { !segments.split_before(start).1.is_empty() }
+        };
+        if has_dead && let Err(error) = self.truncate_before(start, now) {
+            self.published.start_moved_since.store(now.get(), Ordering::Release);
+            return Err(error);
+        }
+        Ok(has_dead)
+    }
+
+    /// Moves the log's start, durably, and deletes the segments of which nothing is left. If nothing at all is left, a new
+    /// segment begins. Readers that hold slices of the deleted ones read on.
     ///
     /// # Errors
     /// [`SyncError`]. Files that could not be removed are removed by the next start.
@@ -42,7 +85,11 @@ impl PartitionLog {
         // The checkpoint must name a segment that stays.
         self.sync_with(Checkpointing::Now)?;
         let mut syncer = self.syncer();
-        self.store_start(&mut syncer, start)?;
+        if self.is_offline() {
+            // Retired meanwhile: the directory may be another log's.
+            return Err(SyncError::Offline);
+        }
+        self.store_start(&mut syncer, start).map_err(|error| self.replace_failed(error))?;
         let (kept, gone) = {
             // With the writer's lock, because it adds segments.
             let _writer = self.writer();
@@ -65,15 +112,37 @@ impl PartitionLog {
         if start > end { Err(SyncError::OutOfRange { start: self.log_start_offset(), end }) } else { Ok(()) }
     }
 
-    fn store_start(&self, syncer: &mut Syncer, start: Offset) -> Result<(), SyncError> {
-        if self.is_offline() {
-            return Err(SyncError::Offline);
+    /// Moves the start to where it was asked to be, if everything below that is synced: after a crash the log must not end
+    /// before it starts. What was asked for after this sync began waits for the next.
+    pub(crate) fn move_requested_start(&self, syncer: &mut Syncer) -> Result<(), SyncError> {
+        let start = self.requested_log_start();
+        if start <= self.log_start_offset() || start > self.synced_offset() {
+            return Ok(());
         }
+        match self.store_start(syncer, start) {
+            Ok(()) => {}
+            Err(ReplaceError::Refused(error)) => {
+                let partition = self.topic_partition();
+                tracing::warn!(%partition, "no room to note where the log starts; it starts where it did: {error}");
+                self.published.requested_start.store(self.log_start_offset().get(), Ordering::Release);
+            }
+            Err(error) => return Err(self.replace_failed(error)),
+        }
+        self.notify();
+        Ok(())
+    }
+
+    fn store_start(&self, syncer: &mut Syncer, start: Offset) -> Result<(), ReplaceError> {
         if start <= self.log_start_offset() {
             return Ok(());
         }
         let checkpoint = PartitionCheckpoint { log_start_offset: start, ..syncer.checkpoint() };
-        self.store_checkpoint(syncer, checkpoint).map_err(|error| self.replace_failed(error))?;
+        self.store_checkpoint(syncer, checkpoint)?;
+        // With the writer's lock, because it adds epochs.
+        let _writer = self.writer();
+        let mut epochs = Epochs::clone(&self.published.epochs.load());
+        epochs.truncate_before(start);
+        self.published.epochs.store(Arc::new(epochs));
         self.published.log_start.store(start.get(), Ordering::Release);
         Ok(())
     }

@@ -41,6 +41,10 @@ pub(crate) struct Published {
     pub(crate) segments: ArcSwap<Segments>,
     pub(crate) epochs: ArcSwap<Epochs>,
     pub(crate) log_start: AtomicI64,
+    /// Where the next sync moves the start to, if that lies behind it.
+    pub(crate) requested_start: AtomicI64,
+    /// When the start was first asked to move since segments were last deleted; -1 if it was not.
+    pub(crate) start_moved_since: AtomicI64,
     pub(crate) log_end: AtomicI64,
     pub(crate) synced: AtomicI64,
     /// -1 for none.
@@ -101,6 +105,8 @@ impl PartitionLog {
                 segments: ArcSwap::from_pointee(opened.segments),
                 epochs: ArcSwap::from_pointee(opened.epochs),
                 log_start: AtomicI64::new(opened.log_start.get()),
+                requested_start: AtomicI64::new(opened.log_start.get()),
+                start_moved_since: AtomicI64::new(-1),
                 log_end: AtomicI64::new(end),
                 synced: AtomicI64::new(opened.synced.get()),
                 first_unstable: AtomicI64::new(first_unstable),

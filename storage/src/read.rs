@@ -1,6 +1,7 @@
 //! Reading: from an offset or a time to record batches. Never takes the writer's lock.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use model::{LeaderEpoch, Offset, Timestamp};
@@ -10,6 +11,7 @@ use crate::error::ReadError;
 use crate::log_slice::{FileRange, LogSlice};
 use crate::partition_log::PartitionLog;
 use crate::segment::{LookupError, Segment, TimedOffset, WalkError};
+use crate::segments::Segments;
 
 /// What to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +93,8 @@ impl PartitionLog {
         Ok(None)
     }
 
-    /// The record below `upto` with the largest timestamp; the first of several. `None` if no record has a timestamp.
+    /// The record below `upto` with the largest timestamp; the first of several. `None` if no record has a timestamp. Of a
+    /// batch that the log's start cuts in two, the later part counts only if the largest timestamp is in it.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -99,19 +102,35 @@ impl PartitionLog {
         let (start, end) = self.bounds()?;
         let upto = upto.min(end);
         let segments = self.published.segments.load();
+        let mut from = start;
+        while let Some((segment, last_offset)) = self.latest_batch(&segments, from..upto)? {
+            let found = segment.record_with_max_timestamp(last_offset, start);
+            if let Some(found) = found.map_err(|error| self.failed(segment, error))? {
+                self.check_still_online()?;
+                return Ok(Some(found.into()));
+            }
+            from = last_offset.checked_add(1).unwrap_or(upto);
+        }
+        Ok(None)
+    }
+
+    /// The batch with the largest timestamp among those that end in the range: its segment and its last offset.
+    fn latest_batch<'a>(
+        &self,
+        segments: &'a Segments,
+        range: Range<Offset>,
+    ) -> Result<Option<(&'a Arc<Segment>, Offset)>, ReadError> {
         let mut latest: Option<(Timestamp, Offset, &Arc<Segment>)> = None;
-        for segment in segments.from(start).iter().take_while(|segment| segment.base_offset() < upto) {
-            let max = segment.max_timestamp_below(upto).map_err(|error| self.failed(segment, error))?;
-            if let Some((timestamp, last_offset)) = max.filter(|(_, last_offset)| *last_offset >= start)
+        let in_range = segments.from(range.start).iter().take_while(|segment| segment.base_offset() < range.end);
+        for segment in in_range {
+            let max = segment.max_timestamp_in(range.clone()).map_err(|error| self.failed(segment, error))?;
+            if let Some((timestamp, last_offset)) = max
                 && latest.is_none_or(|(largest, ..)| timestamp > largest)
             {
                 latest = Some((timestamp, last_offset, segment));
             }
         }
-        let Some((_, last_offset, segment)) = latest else { return Ok(None) };
-        let found = segment.record_with_max_timestamp(last_offset).map_err(|error| self.failed(segment, error))?;
-        self.check_still_online()?;
-        Ok(found.map(FoundOffset::from))
+        Ok(latest.map(|(_, last_offset, segment)| (segment, last_offset)))
     }
 
     /// A file that was opened by name during the read is another log's if this one was retired meanwhile and its name used

@@ -99,8 +99,8 @@ impl Syncer {
 }
 
 impl PartitionLog {
-    /// Puts everything that was appended before the call on stable storage, and returns the synced offset. One at a time;
-    /// appending goes on meanwhile.
+    /// Puts everything that was appended before the call on stable storage, and returns the synced offset; then moves the
+    /// log's start, if that was requested before. One at a time; appending goes on meanwhile.
     ///
     /// # Errors
     /// [`SyncError::Io`] takes the log offline: nothing is tried again, because a second sync may succeed without the data.
@@ -165,6 +165,7 @@ impl PartitionLog {
                 Err(error) => return Err(self.replace_failed(error)),
             }
         }
+        self.move_requested_start(&mut syncer)?;
         Ok(end)
     }
 

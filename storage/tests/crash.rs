@@ -13,7 +13,7 @@ mod crashes {
     use std::sync::Arc;
 
     use model::config::TopicConfig;
-    use model::{LeaderEpoch, Offset, TopicId};
+    use model::{LeaderEpoch, Offset, Timestamp, TopicId};
     use storage::batch::BatchView;
     use storage::disk::SimulatedDisk;
     use storage::{Appended, Disk, LogManager, PartitionLog, ReadSpec};
@@ -84,7 +84,7 @@ mod crashes {
                     let synced = log.checkpoint(0).ok()?;
                     world.logs.get_mut(&name)?.synced = synced.get();
                 }
-                (15, Some(log)) => log.roll_if_due(model::Timestamp::new(i64::MAX)).map(|_| ()).ok()?,
+                (15, Some(log)) => log.roll_if_due(Timestamp::new(i64::MAX)).map(|_| ()).ok()?,
                 (16 | 17, Some(log)) => move_start(&log, world.logs.get_mut(&name)?, &mut random)?,
                 (18, Some(log)) => {
                     let expected = world.logs.remove(&name)?;
@@ -146,7 +146,12 @@ mod crashes {
         let start = i64::try_from(random.below(end + 1)).unwrap();
         expected.start_attempted = expected.start_attempted.max(start);
         if random.below(2) == 0 {
-            log.advance_log_start(offset(start)).ok()?;
+            log.request_log_start(offset(start), NOW).ok()?;
+            log.sync().ok()?;
+            // Sometimes its segments go later, as in the broker.
+            if random.below(2) == 0 {
+                log.delete_dead_segments(Timestamp::new(i64::MAX)).ok()?;
+            }
         } else {
             log.truncate_before(offset(start), NOW).ok()?;
         }

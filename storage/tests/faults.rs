@@ -69,6 +69,29 @@ mod faults {
     }
 
     #[test]
+    fn a_start_that_finds_no_room_stays_where_it_was_and_is_forgotten() {
+        let (faults, disk) = simulated();
+        let (_manager, log) = new_log(&disk);
+        append(&log, &batch(0, 3, 100));
+        log.sync().unwrap();
+        log.request_log_start(offset(2), NOW).unwrap();
+        faults.inject(fault(FaultKind::Write, ErrorKind::StorageFull));
+        assert_eq!(log.sync().unwrap(), offset(3), "the records are durable all the same");
+        assert_eq!((log.log_start_offset(), log.requested_log_start()), (offset(0), offset(0)));
+        log.sync().unwrap();
+        assert_eq!(log.log_start_offset(), offset(0));
+        log.request_log_start(offset(1), NOW).unwrap();
+        log.sync().unwrap();
+        assert_eq!(log.log_start_offset(), offset(1));
+
+        log.request_log_start(offset(3), NOW).unwrap();
+        faults.inject(fault(FaultKind::Rename, ErrorKind::Other));
+        assert!(matches!(log.sync(), Err(SyncError::Io(_))));
+        assert!(log.is_offline());
+        assert!(matches!(log.request_log_start(offset(3), NOW), Err(SyncError::Offline)));
+    }
+
+    #[test]
     fn a_failed_sync_is_never_tried_again_and_nothing_is_acknowledged() {
         for kind in [FaultKind::SyncFile, FaultKind::SyncDirectory] {
             let (faults, disk) = simulated();

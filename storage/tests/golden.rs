@@ -37,7 +37,8 @@ mod golden {
             log.append(&checked(&sent(number), &config()), leader_epoch, NOW).unwrap();
         }
         log.sync().unwrap();
-        log.advance_log_start(offset(5)).unwrap();
+        log.request_log_start(offset(5), NOW).unwrap();
+        log.sync().unwrap();
         manager.close().unwrap();
     }
 

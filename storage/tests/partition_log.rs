@@ -8,7 +8,7 @@ use std::sync::Arc;
 use model::Timestamp;
 use model::config::TopicConfig;
 use storage::batch::BatchView;
-use storage::error::ReadError;
+use storage::error::{ReadError, SyncError};
 use storage::{Appended, Disk, GroupCommit, PartitionLog, ReadSpec, RealDisk};
 use support::*;
 
@@ -246,6 +246,65 @@ fn the_front_of_a_log_can_be_cut_off() {
     let manager = open_manager(&real(), dir.path());
     let log = manager.open_log(&partition("t"), ID, config, NOW).unwrap();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (offset(100), offset(101)));
+}
+
+#[test]
+fn records_before_a_requested_start_are_gone_and_their_files_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = TopicConfig { segment_bytes: 2_000, file_delete_delay_ms: 1_000, ..TopicConfig::default() };
+    let config = Arc::new(config);
+    let manager = open_manager(&real(), dir.path());
+    let log = manager.create(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
+    for tag in 0..50 {
+        append(&log, &batch(tag, 2, 100));
+    }
+    let (size, later) = (log.size_bytes(), |ms| Timestamp::new(NOW.get() + ms));
+    assert!(matches!(log.request_log_start(offset(101), NOW), Err(SyncError::OutOfRange { .. })));
+    log.request_log_start(offset(61), NOW).unwrap();
+    log.request_log_start(offset(30), later(999)).unwrap();
+    assert_eq!((log.log_start_offset(), log.requested_log_start()), (offset(0), offset(61)));
+    assert_eq!(log.sync().unwrap(), offset(100));
+    assert_eq!(log.log_start_offset(), offset(61));
+    assert_eq!(log.epoch_end(epoch(0)), Some((epoch(0), offset(100))));
+    assert_eq!(log.offset_for_timestamp(Timestamp::new(0), offset(100)).unwrap().unwrap().offset, offset(61));
+    assert!(!log.delete_dead_segments(later(999)).unwrap(), "not yet");
+    assert_eq!(log.size_bytes(), size);
+    assert!(log.delete_dead_segments(later(1_000)).unwrap());
+    assert!(log.size_bytes() < size / 2);
+    assert!(!log.delete_dead_segments(later(9_000)).unwrap(), "once");
+    assert_eq!(batches(&read_all(&log)).first(), Some(&(60, 61)), "the whole batch that holds the start");
+
+    // All of it, and killed before the files could go.
+    log.request_log_start(offset(100), NOW).unwrap();
+    log.sync().unwrap();
+    drop((log, manager));
+    let manager = open_manager(&real(), dir.path());
+    let log = manager.open_log(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (offset(100), offset(100)));
+    assert_eq!(log.max_timestamp(offset(100)).unwrap(), None);
+    assert_eq!(append(&log, &batch(1, 1, 1)).base_offset, offset(100));
+    log.sync().unwrap();
+    assert_eq!(log.max_timestamp(offset(101)).unwrap().unwrap().offset, offset(100));
+}
+
+#[test]
+fn the_largest_timestamp_is_that_of_a_record_that_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let manager = open_manager(&real(), dir.path());
+    let config = Arc::new(TopicConfig { index_interval_bytes: 300, ..TopicConfig::default() });
+    let log = manager.create(&partition("t"), ID, config, NOW).unwrap();
+    for time in [5, 9, 3, 7, 4, 6] {
+        append(&log, &batch_at(Timestamp::new(time), 1, 2, 100));
+    }
+    let latest =
+        |upto| log.max_timestamp(offset(upto)).unwrap().map(|found| (found.offset.get(), found.timestamp.get()));
+    assert_eq!(latest(12), Some((2, 9)));
+    for (start, expected) in [(3, (3, 9)), (4, (6, 7)), (8, (10, 6)), (11, (11, 6))] {
+        log.request_log_start(offset(start), NOW).unwrap();
+        log.sync().unwrap();
+        assert_eq!(latest(12), Some(expected), "from {start}");
+    }
+    assert_eq!(latest(10), None);
 }
 
 #[test]

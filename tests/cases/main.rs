@@ -20,4 +20,5 @@ mod framing;
 mod idempotence;
 mod offsets;
 mod produce;
+mod records;
 mod support;

@@ -52,6 +52,7 @@ fn any_record() -> impl Strategy<Value = MetadataRecord> {
         (prop::option::of(0..2), configs())
             .prop_map(|(node_id, configs)| MetadataRecord::BrokerConfigsChanged { node_id, configs }),
         (0..99_i64).prop_map(|end| MetadataRecord::ProducerIdsReserved { end }),
+        ("[a-c]", 0..3_i16).prop_map(|(feature, level)| MetadataRecord::FeatureLevelChanged { feature, level }),
         Just(MetadataRecord::UncleanStart {}),
     ]
 }

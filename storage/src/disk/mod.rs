@@ -42,6 +42,15 @@ pub enum EntryKind {
     Other,
 }
 
+/// The room of a file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// All of it.
+    pub total: u64,
+    /// What this process may still fill.
+    pub usable: u64,
+}
+
 /// One entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry {
@@ -174,6 +183,12 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// What the system says.
     fn read_directory(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>>;
+
+    /// The room of the file system that `path` is on.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn space(&self, path: &Path) -> io::Result<Space>;
 
     /// Makes a directory. Durable only after [`Self::sync_directory`] of its parent.
     ///

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::{DirectoryEntry, Disk, DiskFile, EntryKind, OpenMode};
+use super::{DirectoryEntry, Disk, DiskFile, EntryKind, OpenMode, Space};
 
 /// The real file system. Nothing is cached here; all calls block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +53,12 @@ impl Disk for RealDisk {
             entries.push(DirectoryEntry { name, kind });
         }
         Ok(entries)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let volume = rustix::fs::statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+        Ok(Space { total: bytes(volume.f_blocks), usable: bytes(volume.f_bavail) })
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {

@@ -18,7 +18,7 @@ use model::{BrokerId, Timestamp, TopicId, TopicPartition};
 use self::directory::DataDirectory;
 use self::names::{Aside, aside_name, parse_aside, parse_partition};
 use crate::checkpoint::ReplaceError;
-use crate::disk::{Disk, EntryKind, read_file};
+use crate::disk::{Disk, EntryKind, Space, read_file};
 use crate::error::{StorageError, SyncError};
 use crate::format::partition_metadata_v0;
 use crate::partition_log::{FoundLog, PartitionLog};
@@ -88,6 +88,14 @@ impl LogManager {
     #[must_use]
     pub const fn directory_id(&self) -> TopicId {
         self.directory.meta.directory_id
+    }
+
+    /// The room on the volume of the directory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn space(&self) -> io::Result<Space> {
+        self.disk().space(self.dir())
     }
 
     /// Whether the last process that used the directory stopped cleanly.

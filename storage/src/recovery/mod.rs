@@ -90,6 +90,8 @@ pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Open
     let scanned_bytes = scanned.iter().map(|segment| u64::from(segment.size())).sum::<u64>();
     let bytes = scanned_bytes.saturating_sub(trusted_bytes);
     let writer = Writer::reopened(scan.next_offset, scan.producers, scanned, bytes);
+    // The file and the batches may still tell of epochs that ended before the log's start.
+    scan.epochs.truncate_before(checkpoint.log_start_offset);
     Ok(Opened {
         log_start: checkpoint.log_start_offset,
         segments: Segments::new(segments),

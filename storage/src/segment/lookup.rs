@@ -2,6 +2,7 @@
 //! first, then a walk over the few batches behind their answer.
 
 use std::io;
+use std::ops::Range;
 
 use model::num::usize_from_u32;
 use model::{LeaderEpoch, Offset, Timestamp};
@@ -111,12 +112,12 @@ impl Segment {
         Ok(Walk::new(self.file()?.as_ref(), position, self.size(), self.base_offset()).next_batch()?)
     }
 
-    /// The largest timestamp of the segment's batches below `upto`, as `(timestamp, last offset of its batch)`; the first
-    /// of several equal ones.
+    /// The largest timestamp of the segment's batches that end in the range, as `(timestamp, last offset of its batch)`; the
+    /// first of several equal ones. Where the largest of all lies before the range, the headers from there on are read.
     ///
     /// # Errors
     /// [`LookupError`].
-    pub(crate) fn max_timestamp_below(&self, upto: Offset) -> Result<Option<(Timestamp, Offset)>, LookupError> {
+    pub(crate) fn max_timestamp_in(&self, range: Range<Offset>) -> Result<Option<(Timestamp, Offset)>, LookupError> {
         let size = self.size();
         let absolute = |entry: TimeEntry| {
             let offset = self.base_offset().checked_add(u64::from(entry.relative_offset))?;
@@ -125,14 +126,16 @@ impl Segment {
         let Some(max) = self.with_indexes(|indexes| indexes.max_timestamp)?.and_then(absolute) else {
             return Ok(None);
         };
-        if max.1 < upto {
+        if range.contains(&max.1) {
             return Ok(Some(max));
         }
-        let Some(upto_relative) = self.relative(upto) else { return Ok(Some(max)) };
-        let mut found = self.time_entry(|entry| entry.relative_offset < upto_relative)?.and_then(absolute);
-        let from = found.map_or(self.base_offset(), |(_, offset)| offset);
+        // A segment has no offset that it cannot express: the range goes past its end then.
+        let upto_relative = self.relative(range.end).unwrap_or(u32::MAX);
+        let entry = self.time_entry(|entry| entry.relative_offset < upto_relative)?.and_then(absolute);
+        let mut found = entry.filter(|(_, offset)| range.contains(offset));
+        let from = found.map_or(range.start.max(self.base_offset()), |(_, offset)| offset);
         let mut walk = Walk::new(self.file()?.as_ref(), self.position_of(from)?, size, self.base_offset());
-        while let Some(batch) = walk.next_batch()?.filter(|batch| batch.last_offset < upto) {
+        while let Some(batch) = walk.next_batch()?.filter(|batch| batch.last_offset < range.end) {
             let timestamp = Timestamp::new(batch.header.max_timestamp);
             if timestamp.get() >= 0 && found.is_none_or(|(largest, _)| timestamp > largest) {
                 found = Some((timestamp, batch.last_offset));
@@ -172,13 +175,19 @@ impl Segment {
         Ok(None)
     }
 
-    /// The first record of the batch that ends at `last_offset` whose timestamp is the batch's largest.
+    /// The first record at or behind `from` of the batch that ends at `last_offset` whose timestamp is the batch's largest.
     ///
     /// # Errors
     /// [`LookupError`].
-    pub(crate) fn record_with_max_timestamp(&self, last_offset: Offset) -> Result<Option<TimedOffset>, LookupError> {
+    pub(crate) fn record_with_max_timestamp(
+        &self,
+        last_offset: Offset,
+        from: Offset,
+    ) -> Result<Option<TimedOffset>, LookupError> {
         match self.batch_at(self.position_of(last_offset)?)? {
-            Some(batch) => self.record_in(&batch, |_, time| time.get() == batch.header.max_timestamp),
+            Some(batch) => {
+                self.record_in(&batch, |offset, time| offset >= from && time.get() == batch.header.max_timestamp)
+            }
             None => Ok(None),
         }
     }

@@ -6,10 +6,10 @@ use super::compare;
 use super::peer::Peer;
 
 /// The APIs that ours has to have from here on, by key.
-const SERVED: [i64; 15] = [0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 33, 37, 44, 60, 75];
+const SERVED: [i64; 24] = [0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 43, 44, 45, 46, 55, 57, 60, 64, 75];
 
 /// The features that ours has from here on; the others come with what they name.
-const FEATURES: [&str; 2] = ["kraft.version", "metadata.version"];
+pub(super) const FEATURES: [&str; 3] = ["group.version", "kraft.version", "metadata.version"];
 
 #[test]
 fn api_versions_in_every_version() {

@@ -8,11 +8,13 @@ mod known;
 mod normal;
 mod peer;
 
+mod administration;
 mod clusters;
 mod configs;
 mod fetches;
 mod offsets;
 mod produces;
+mod records;
 mod topics;
 
 use std::collections::BTreeMap;

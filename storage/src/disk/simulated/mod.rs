@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::directory::{Change, Directory};
 use self::file::FileContent;
-use super::{DirectoryEntry, Disk, DiskFile, EntryKind, OpenMode};
+use super::{DirectoryEntry, Disk, DiskFile, EntryKind, OpenMode, Space};
 
 /// A kind of operation that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +310,14 @@ impl Disk for SimulatedDisk {
             None => EntryKind::Other,
         };
         Ok(entries.into_iter().map(|(name, inode)| DirectoryEntry { name, kind: kind(inode) }).collect())
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let mut state = self.state();
+        state.running()?;
+        state.find(path)?;
+        // It is memory, which has no bound of its own here.
+        Ok(Space { total: u64::MAX, usable: u64::MAX })
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {
