@@ -1,7 +1,8 @@
 //! What a group's shard is asked, and what it answers. Plain values: the broker's handlers turn requests into these and
 //! these into responses.
 //!
-//! Lengths and counts were bounded by the frame that a request came in; nothing here was judged yet.
+//! Lengths and counts were bounded by the frame that a request came in; nothing here was judged yet. Blobs are copies: slices
+//! of a frame would keep all of it for as long as a member or an offset lives.
 
 use bytes::Bytes;
 use model::{ErrorCode, TopicId};
@@ -433,7 +434,7 @@ pub struct DescribedMember {
     pub client: Client,
     /// Its subscription; empty unless the group is stable.
     pub metadata: Bytes,
-    /// Its assignment; empty unless the group is stable.
+    /// Its assignment; in a rebalance the one before, until the leader is expected to make another.
     pub assignment: Bytes,
 }
 

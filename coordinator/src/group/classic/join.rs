@@ -8,7 +8,7 @@ use super::super::settings::GroupSettings;
 use super::super::{Context, Group, GroupOutcome, GroupRecord, GroupShard, TimerKey};
 use super::member::{Member, own_protocols};
 use super::state::State;
-use super::turn::{Turn, join_fenced, join_refused, record};
+use super::turn::{Turn, join_refused, record};
 use super::write::Write;
 use crate::records::group_metadata::GroupMetadataValue;
 use crate::shard::ReplyTo;
@@ -93,6 +93,7 @@ impl Turn<'_> {
     fn join(&mut self, request: &JoinGroup, reply_to: ReplyTo) -> Write {
         if !self.has_place_for(&request.member_id) {
             self.answer_join(reply_to, join_refused(ErrorCode::GroupMaxSizeReached, ""));
+            // Kafka lets those who did find a place wait for the timeout here.
             self.remove(&request.member_id);
             return self.complete_join_if_all_joined().into();
         }
@@ -185,7 +186,7 @@ impl Turn<'_> {
             return self.add(request, member_id, reply_to).into();
         }
         if let Err(error) = self.group.validate_member(member_id, request.group_instance_id.as_deref()) {
-            self.answer_join(reply_to, join_fenced(error, member_id));
+            self.answer_join(reply_to, join_refused(error, member_id));
             return Write::Nothing;
         }
         let is_unchanged =

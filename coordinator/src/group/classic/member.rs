@@ -114,13 +114,12 @@ impl Member {
 /// What a member costs beside what clients choose the size of, about.
 const MEMBER_BYTES: usize = 512;
 
-/// Protocols as a member keeps them: out of the request's frame, which would stay for as long as the member does, and each
-/// name once.
+/// Protocols as a member keeps them: each name once.
 pub(super) fn own_protocols(protocols: &[(String, Bytes)]) -> Vec<(String, Bytes)> {
     let mut own: Vec<(String, Bytes)> = Vec::with_capacity(protocols.len());
     for (name, subscription) in protocols {
         if !own.iter().any(|(known, _)| known == name) {
-            own.push((name.clone(), Bytes::copy_from_slice(subscription)));
+            own.push((name.clone(), subscription.clone()));
         }
     }
     own

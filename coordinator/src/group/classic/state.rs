@@ -229,17 +229,13 @@ impl ClassicGroup {
     }
 }
 
+/// A member as it is described, with its subscription in the protocol of a stable group.
 fn described(member_id: &str, member: &Member, protocol: Option<&str>) -> DescribedMember {
-    let known = DescribedMember {
+    DescribedMember {
         member_id: member_id.to_owned(),
         group_instance_id: member.instance_id.clone(),
         client: member.client.clone(),
-        ..DescribedMember::default()
-    };
-    match protocol {
-        Some(protocol) => {
-            DescribedMember { metadata: member.subscription(protocol), assignment: member.assignment.clone(), ..known }
-        }
-        None => known,
+        metadata: protocol.map(|protocol| member.subscription(protocol)).unwrap_or_default(),
+        assignment: member.assignment.clone(),
     }
 }

@@ -5,7 +5,7 @@ use model::ErrorCode;
 use super::super::event::{JoinGroup, JoinGroupReply};
 use super::member::{Member, own_protocols};
 use super::state::State;
-use super::turn::{Turn, join_fenced, sync_refused};
+use super::turn::{Turn, join_refused, sync_refused};
 use super::write::{Replaced, Write};
 use crate::shard::ReplyTo;
 
@@ -34,13 +34,14 @@ impl Turn<'_> {
         }
     }
 
-    /// Replaces the member, tells those who wait as the old one that they are fenced, and returns the old one.
+    /// Replaces the member, tells those who wait as the old one that they are fenced, and returns the old one. What it owes
+    /// passes on: Kafka forgets to, and rebalances for a sync of the old one that cannot come.
     fn take_place(&mut self, request: &JoinGroup, old_id: &str, new_id: &str) -> Option<Member> {
         let was_leader = self.group.is_leader(old_id);
         self.end_session(old_id);
         let mut before = self.group.members.remove(old_id)?;
         if let Some(parked) = before.join.take() {
-            self.answer_join(parked, join_fenced(ErrorCode::FencedInstanceId, old_id));
+            self.answer_join(parked, join_refused(ErrorCode::FencedInstanceId, old_id));
         }
         if let Some(parked) = before.sync.take() {
             self.answer_sync(parked, sync_refused(ErrorCode::FencedInstanceId));

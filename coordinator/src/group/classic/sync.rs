@@ -109,9 +109,8 @@ impl Turn<'_> {
         let mut value = self.group.value();
         value.current_state_timestamp = self.context.now.time.get();
         for member in &mut value.members {
-            // Copied: the request's frame would stay for as long as the assignment does.
             let of_member = assigned.get(member.member_id.as_str());
-            member.assignment = of_member.map_or_else(Bytes::new, |assignment| Bytes::copy_from_slice(assignment));
+            member.assignment = of_member.map_or_else(Bytes::new, |assignment| (*assignment).clone());
         }
         record(self.group_id, value)
     }

@@ -140,13 +140,8 @@ pub(super) fn record(group_id: &str, value: GroupMetadataValue) -> GroupRecord {
     GroupRecord::GroupMetadata(GroupMetadataKey { group: group_id.to_owned() }, Some(value))
 }
 
-/// A refused join. The protocol's name is empty and not absent: so Kafka's default has it, and clients see it.
+/// A refused join.
 pub(super) fn join_refused(error: ErrorCode, member_id: &str) -> JoinGroupReply {
-    JoinGroupReply { protocol_name: Some(String::new()), ..join_fenced(error, member_id) }
-}
-
-/// A join that is refused for who asks: without a protocol's name.
-pub(super) fn join_fenced(error: ErrorCode, member_id: &str) -> JoinGroupReply {
     JoinGroupReply {
         error,
         generation_id: -1,

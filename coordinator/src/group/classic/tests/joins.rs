@@ -12,7 +12,7 @@ fn refusal(driver: &mut Driver, join: &Join) -> (ErrorCode, String) {
         error: reply.error,
         generation_id: -1,
         protocol_type: None,
-        protocol_name: reply.protocol_name.clone(),
+        protocol_name: None,
         leader: String::new(),
         skip_assignment: false,
         member_id: reply.member_id.clone(),

@@ -143,3 +143,28 @@ fn a_rebalance_in_which_nobody_rejoins_waits_for_the_sessions_of_static_members(
     driver.pass(40_000);
     assert_eq!(driver.state(), "Empty");
 }
+
+#[test]
+fn a_group_shows_what_it_knows_in_each_state() {
+    let mut driver = Driver::new();
+    let join = Join::new().protocols(&[("range", "subscription")]);
+    let shown = |driver: &mut Driver| {
+        let described = driver.describe();
+        let texts = described.members.iter().map(|member| (!member.metadata.is_empty(), !member.assignment.is_empty()));
+        let members: Vec<(bool, bool)> = texts.collect();
+        (described.state, described.protocol, members)
+    };
+    let own = |state: &str, protocol: &str, members: &[(bool, bool)]| {
+        (state.to_owned(), protocol.to_owned(), members.to_vec())
+    };
+    let ids = driver.stable(std::slice::from_ref(&join));
+    assert_eq!(shown(&mut driver), own("Stable", "range", &[(true, true)]));
+    let other = driver.join(&join);
+    assert_eq!(shown(&mut driver), own("PreparingRebalance", "", &[(false, true), (false, false)]));
+    driver.join(&join.clone().id(&ids[0]));
+    assert_eq!(shown(&mut driver), own("CompletingRebalance", "", &[(false, true), (false, false)]));
+    driver.join(&join.id(&driver.joined(other).member_id).protocols(&[("range", "new")]));
+    assert_eq!(shown(&mut driver), own("PreparingRebalance", "", &[(false, false), (false, false)]));
+    driver.pass(100_000);
+    assert_eq!(shown(&mut driver), own("Empty", "", &[]));
+}
