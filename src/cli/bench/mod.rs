@@ -9,6 +9,7 @@ mod control;
 mod end_to_end;
 mod error;
 mod fetch;
+mod groups;
 mod lane;
 mod machine;
 mod produce;
@@ -46,6 +47,9 @@ Examples:
   tidelog bench produce --rate 1000 --batch-records 1                    open loop: latency from when each was due
   tidelog bench fetch --connections 4                                    reads what a produce run has left behind
   tidelog bench end-to-end --rate 100                                    from when a record was due to its arrival
+  tidelog bench commit --committers 100                                  offset commits, one in flight each
+  tidelog bench heartbeat --groups 10000                                 what groups cost in which nothing happens
+  tidelog bench join --members 100 --partitions 1000                     from the first join until all is assigned
   tidelog bench machine                                                  what the machine itself can do
 
 A topic that does not exist is made, with --partitions and --config; it is kept unless --delete is given. For a broker
@@ -59,6 +63,12 @@ enum Load {
     Fetch(FetchLoad),
     /// Sends records at a rate and waits for each to arrive at a consumer
     EndToEnd(EndToEndLoad),
+    /// Commits offsets of groups
+    Commit(groups::CommitLoad),
+    /// Makes many groups with one member each, which then only say that they live
+    Heartbeat(groups::HeartbeatLoad),
+    /// Has many members join one group at once, until each has its partitions
+    Join(groups::JoinLoad),
     /// Measures what bounds every broker here: memory, checksums, disk, loopback
     Machine(machine::MachineArgs),
 }
@@ -181,6 +191,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
         Load::Produce(load) => produce::run(&args.client, load),
         Load::Fetch(load) => fetch::run(&args.client, load),
         Load::EndToEnd(load) => end_to_end::run(&args.client, load),
+        Load::Commit(load) => groups::run_commit(&args.client, load),
+        Load::Heartbeat(load) => groups::run_heartbeat(&args.client, load),
+        Load::Join(load) => groups::run_join(&args.client, load),
         Load::Machine(machine) => return machine::run(machine, args.client.output),
     }?;
     match args.client.output {

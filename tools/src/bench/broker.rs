@@ -45,6 +45,8 @@ const START_LIMIT: Duration = Duration::from_mins(3);
 /// `ApiVersions` version 0, correlation id 1, no client id: what every broker answers.
 const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255];
 /// The heap that Kafka's own start script gives a broker.
+/// A broker's configuration, in its directory.
+const PROPERTIES: &str = "server.properties";
 const PEER_JVM: [&str; 2] = ["-Xms1G", "-Xmx1G"];
 
 /// Builds the release broker.
@@ -61,6 +63,11 @@ pub(super) fn build(root: &Path) -> Result<PathBuf, Failure> {
 impl Brokers {
     /// Starts a broker on an empty directory and waits for its first answer.
     pub(super) fn start(&self, kind: Kind, name: &str) -> Result<Broker, Failure> {
+        self.start_with(kind, name, &[])
+    }
+
+    /// As [`Self::start`]; those of `settings` that are for this kind are in the broker's configuration.
+    pub(super) fn start_with(&self, kind: Kind, name: &str, settings: &[(Kind, &str)]) -> Result<Broker, Failure> {
         let dir = self.dir.join(match kind {
             Kind::Ours => format!("ours-{name}"),
             Kind::Peer => format!("peer-{name}"),
@@ -68,8 +75,12 @@ impl Brokers {
         drop(std::fs::remove_dir_all(&dir));
         std::fs::create_dir_all(&dir).map_err(|source| Failure::Io { what: dir.display().to_string(), source })?;
         let address = free_address()?;
-        if kind == Kind::Peer {
-            self.format(&dir, address)?;
+        let settings = settings.iter().filter(|(whose, _)| *whose == kind).map(|(_, setting)| *setting);
+        // The files of a finished run must not fill the disk of the next.
+        let common: Vec<&str> = std::iter::once("log.segment.delete.delay.ms=1000").chain(settings).collect();
+        match kind {
+            Kind::Ours => write(&dir.join(PROPERTIES), &common.join("\n"))?,
+            Kind::Peer => self.format(&dir, address, &common.join("\n"))?,
         }
         self.launch(kind, dir, address)
     }
@@ -86,14 +97,13 @@ impl Brokers {
             Kind::Ours => {
                 let mut command = Command::new(&self.binary);
                 command.arg("serve").arg("--data").arg(dir.join("data")).arg("--listen").arg(address.to_string());
-                // As the peer's: the files of a finished run must not fill the disk of the next.
-                command.arg("--set").arg("log.segment.delete.delay.ms=1000");
+                command.arg("--config").arg(dir.join(PROPERTIES));
                 command
             }
             Kind::Peer => {
                 let mut command = Command::new("java");
                 let jars = format!("{}/*", self.jars()?);
-                command.args(PEER_JVM).args(["-cp", &jars, "kafka.Kafka"]).arg(dir.join("server.properties"));
+                command.args(PEER_JVM).args(["-cp", &jars, "kafka.Kafka"]).arg(dir.join(PROPERTIES));
                 command
             }
         };
@@ -119,7 +129,7 @@ impl Brokers {
     }
 
     /// Gives a real Kafka its configuration and an empty data directory.
-    fn format(&self, dir: &Path, address: SocketAddr) -> Result<(), Failure> {
+    fn format(&self, dir: &Path, address: SocketAddr, settings: &str) -> Result<(), Failure> {
         let controller = free_address()?;
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers={controller}\n\
@@ -127,11 +137,11 @@ impl Brokers {
              advertised.listeners=PLAINTEXT://{address},CONTROLLER://{controller}\n\
              controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
-             log.segment.delete.delay.ms=1000\n",
+             {settings}\n",
             dir.join("data").display()
         );
-        let file = dir.join("server.properties");
-        std::fs::write(&file, properties).map_err(|source| Failure::Io { what: file.display().to_string(), source })?;
+        let file = dir.join(PROPERTIES);
+        write(&file, &properties)?;
         let jars = format!("{}/*", self.jars()?);
         let formatted = Command::new("java")
             .args(["-cp", &jars, "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id"])
@@ -197,6 +207,10 @@ fn answers(address: SocketAddr) -> bool {
         stream.read_exact(&mut head)
     };
     asked().is_ok()
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|source| Failure::Io { what: file.display().to_string(), source })
 }
 
 fn free_address() -> Result<SocketAddr, Failure> {

@@ -156,8 +156,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<(), Failure> {
 
 /// Every contender runs the load in every round, on brokers that live as long as the row.
 fn load_row(brokers: &Brokers, pace: Pace, row: &'static Load, report: &mut Report) -> Result<(), Failure> {
-    let ours = brokers.start(Kind::Ours, row.name)?;
-    let peer = if brokers.peer { Some(brokers.start(Kind::Peer, row.name)?) } else { None };
+    let ours = brokers.start_with(Kind::Ours, row.name, row.settings)?;
+    let peer = if brokers.peer { Some(brokers.start_with(Kind::Peer, row.name, row.settings)?) } else { None };
     for round in 0..pace.rounds {
         for contender in row.contenders {
             let broker = match contender.kind {

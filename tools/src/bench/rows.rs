@@ -24,6 +24,10 @@ pub(super) enum Metric {
     RequestsPerSecond,
     /// Median latency in microseconds; less is better.
     MedianMicroseconds,
+    /// The latency that one request in a hundred exceeds, in microseconds; less is better.
+    P99Microseconds,
+    /// The broker's CPU as a share of one core; less is better.
+    Cores,
 }
 
 impl Metric {
@@ -33,6 +37,8 @@ impl Metric {
             Self::CpuPerGb => result.pointer("/broker/usage/cpu_seconds_per_gb")?.as_f64(),
             Self::RequestsPerSecond => result.get("requests_per_second")?.as_f64(),
             Self::MedianMicroseconds => result.pointer("/latency_us/p50")?.as_f64(),
+            Self::P99Microseconds => result.pointer("/latency_us/p99")?.as_f64(),
+            Self::Cores => result.pointer("/broker/usage/cores")?.as_f64(),
         }
     }
 
@@ -42,6 +48,8 @@ impl Metric {
             Self::CpuPerGb => "broker CPU s/GB",
             Self::RequestsPerSecond => "requests/s",
             Self::MedianMicroseconds => "p50 us",
+            Self::P99Microseconds => "p99 us",
+            Self::Cores => "broker cores",
         }
     }
 
@@ -49,7 +57,8 @@ impl Metric {
     pub(super) fn text(self, value: f64) -> String {
         match self {
             Self::CpuPerGb => format!("{value:.2}"),
-            Self::RequestsPerSecond | Self::MedianMicroseconds => format!("{value:.0}"),
+            Self::Cores => format!("{value:.3}"),
+            Self::RequestsPerSecond | Self::MedianMicroseconds | Self::P99Microseconds => format!("{value:.0}"),
         }
     }
 
@@ -68,6 +77,8 @@ pub(super) struct Load {
     pub(super) title: &'static str,
     /// Arguments of `tidelog bench`.
     pub(super) args: &'static [&'static str],
+    /// Configs of the brokers, and whose.
+    pub(super) settings: &'static [(Kind, &'static str)],
     /// A load that fills the topic first.
     pub(super) fill: Option<&'static [&'static str]>,
     /// What is compared.
@@ -89,6 +100,7 @@ pub(super) const LOADS: &[Load] = &[
         name: "produce-1k",
         title: "produce 1 KiB records in 64 KiB batches, 4 partitions, 4 connections x 4 in flight",
         args: &["produce", "--connections=4", "--in-flight=4", "--partitions=4", "--record-bytes=1024"],
+        settings: &[],
         fill: None,
         metric: Metric::CpuPerGb,
         goal: "0.5 or less",
@@ -98,6 +110,7 @@ pub(super) const LOADS: &[Load] = &[
         name: "produce-100b",
         title: "produce 100 B records in 64 KiB batches, 4 partitions, 4 connections x 4 in flight",
         args: &["produce", "--connections=4", "--in-flight=4", "--partitions=4", "--record-bytes=100"],
+        settings: &[],
         fill: None,
         metric: Metric::CpuPerGb,
         goal: "0.5 or less",
@@ -107,6 +120,7 @@ pub(super) const LOADS: &[Load] = &[
         name: "fetch",
         title: "fetch 2 GB from the page cache, 1 MiB an answer, 4 partitions, 4 connections",
         args: &["fetch", "--connections=4"],
+        settings: &[],
         fill: Some(&[
             "produce",
             "--connections=4",
@@ -130,6 +144,7 @@ pub(super) const LOADS: &[Load] = &[
             "--record-bytes=100",
             "--batch-records=1",
         ],
+        settings: &[],
         fill: None,
         metric: Metric::RequestsPerSecond,
         goal: "6 or more",
@@ -139,6 +154,7 @@ pub(super) const LOADS: &[Load] = &[
         name: "durable-one",
         title: "acks=all and synced, one partition, one 100 B record a request, one at a time",
         args: &["produce", "--record-bytes=100", "--batch-records=1"],
+        settings: &[],
         fill: None,
         metric: Metric::RequestsPerSecond,
         goal: "3 or more",
@@ -148,6 +164,7 @@ pub(super) const LOADS: &[Load] = &[
         name: "durable-many",
         title: "acks=all and synced, one partition, one 100 B record a request, 16 connections x 8 in flight",
         args: &["produce", "--connections=16", "--in-flight=8", "--record-bytes=100", "--batch-records=1"],
+        settings: &[],
         fill: None,
         metric: Metric::RequestsPerSecond,
         goal: "3 or more",
@@ -157,6 +174,7 @@ pub(super) const LOADS: &[Load] = &[
         name: "one-at-a-time",
         title: "one 100 B record a request, one at a time, not synced",
         args: &["produce", "--record-bytes=100", "--batch-records=1"],
+        settings: &[],
         fill: None,
         metric: Metric::MedianMicroseconds,
         goal: "0.5 or less",
@@ -166,9 +184,71 @@ pub(super) const LOADS: &[Load] = &[
         name: "end-to-end",
         title: "1000 records of 100 B a second, from when each is due to its arrival at a waiting consumer",
         args: &["end-to-end", "--rate=1000"],
+        settings: &[],
         fill: None,
         metric: Metric::MedianMicroseconds,
         goal: "none",
         contenders: &[OURS_ASYNC, OURS, PEER],
     },
+    Load {
+        name: "commit-one",
+        title: "offset commits, one at a time, synced by both",
+        args: &["commit"],
+        settings: &[(Kind::Peer, "log.flush.interval.messages=1")],
+        fill: None,
+        metric: Metric::P99Microseconds,
+        goal: "0.5 or less",
+        contenders: &[OURS, PEER],
+    },
+    Load {
+        name: "commit-many",
+        title: "offset commits of 100 committers, one in flight each, synced by ours, not by Kafka",
+        args: &["commit", "--committers=100", "--groups=100"],
+        settings: &[],
+        fill: None,
+        metric: Metric::RequestsPerSecond,
+        goal: "1 or more",
+        contenders: &[OURS, PEER],
+    },
+    Load {
+        name: "heartbeat",
+        title: "10,000 classic groups with one member each, a heartbeat every 3 s",
+        args: &["heartbeat", "--groups=10000", "--interval=3000"],
+        settings: GROUPS_AT_ONCE,
+        fill: None,
+        metric: Metric::Cores,
+        goal: "ours under 0.1",
+        contenders: &[OURS, PEER],
+    },
+    Load {
+        name: "join-classic",
+        title: "100 classic members join one group over 1,000 partitions: the first request to the last assignment",
+        args: &["join", "--members=100", "--partitions=1000"],
+        settings: GROUPS_AT_ONCE,
+        fill: None,
+        metric: Metric::MedianMicroseconds,
+        goal: "0.5 or less",
+        contenders: &[OURS, PEER],
+    },
+    Load {
+        name: "join-consumer",
+        title: "100 KIP-848 members join one group over 1,000 partitions: the first request to the last assignment",
+        args: &["join", "--members=100", "--partitions=1000", "--protocol=consumer"],
+        settings: GROUPS_AT_ONCE,
+        fill: None,
+        metric: Metric::MedianMicroseconds,
+        goal: "0.5 or less",
+        contenders: &[OURS, PEER],
+    },
+];
+
+/// Without these a classic group waits 3 s for more members whoever runs it, and members may not ask often enough to tell
+/// the brokers apart.
+const GROUPS_AT_ONCE: &[(Kind, &str)] = &[
+    (Kind::Ours, "group.initial.rebalance.delay.ms=0"),
+    (Kind::Ours, "group.consumer.min.heartbeat.interval.ms=100"),
+    (Kind::Ours, "group.consumer.heartbeat.interval.ms=100"),
+    (Kind::Peer, "group.initial.rebalance.delay.ms=0"),
+    (Kind::Peer, "group.consumer.min.heartbeat.interval.ms=100"),
+    (Kind::Peer, "group.consumer.heartbeat.interval.ms=100"),
 ];
