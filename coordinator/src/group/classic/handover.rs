@@ -104,7 +104,7 @@ impl GroupShard {
 impl Turn<'_> {
     fn refuse_parked_joins(&mut self, error: ErrorCode) {
         for member_id in self.group.members.ids() {
-            let parked = self.group.members.change(&member_id, |member| member.join.take());
+            let parked = self.group.members.wait(&member_id, |waits| waits.join.take());
             if let Some(Some(reply_to)) = parked {
                 self.answer_join(reply_to, join_refused(error, &member_id));
             }

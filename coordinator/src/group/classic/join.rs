@@ -6,7 +6,7 @@ use model::wire::STRING_LENGTH_MAX;
 use super::super::event::{GroupReply, JoinGroup};
 use super::super::settings::GroupSettings;
 use super::super::{Context, Group, GroupOutcome, GroupRecord, GroupShard, TimerKey};
-use super::member::{Member, own_protocols};
+use super::member::{Member, own_protocols, protocol_bytes};
 use super::state::State;
 use super::turn::{Turn, join_refused, record};
 use super::write::Write;
@@ -135,7 +135,7 @@ impl Turn<'_> {
         match self.group.state {
             State::Empty => true,
             State::PreparingRebalance => {
-                member.is_some_and(|member| member.join.is_some()) || self.group.members.joined() < size_max
+                member.is_some_and(|member| member.waits.join.is_some()) || self.group.members.joined() < size_max
             }
             State::CompletingRebalance | State::Stable => member.is_some() || self.group.members.len() < size_max,
         }
@@ -143,7 +143,7 @@ impl Turn<'_> {
 
     /// Whether the group would hold more than it may: bounds of ours.
     fn is_too_much(&self, request: &JoinGroup) -> bool {
-        let protocols = request.protocols.iter().map(|(name, blob)| name.len().saturating_add(blob.len()));
+        let protocols = request.protocols.iter().map(|(name, blob)| protocol_bytes(name, blob));
         let before = self.group.members.get(&request.member_id).map_or(0, Member::bytes);
         let bytes = protocols.fold(self.group.members.bytes().saturating_sub(before), usize::saturating_add);
         let is_first = request.member_id.is_empty();
@@ -168,7 +168,7 @@ impl Turn<'_> {
         }
         self.end_session(member_id);
         let mut member = Member::joining(request);
-        member.join = Some(reply_to);
+        member.waits.join = Some(reply_to);
         self.group.add(member_id.to_owned(), member, &request.protocol_type);
         self.begin_session(member_id, NEW_MEMBER_JOIN_TIMEOUT_MS);
         self.rebalance_or_complete_join()
@@ -219,7 +219,7 @@ impl Turn<'_> {
             member.protocols = own_protocols(&request.protocols);
             member.rebalance_timeout_ms = request.rebalance_timeout_ms;
             member.session_timeout_ms = request.session_timeout_ms;
-            member.join.replace(reply_to)
+            member.waits.join.replace(reply_to)
         });
         if let Some(Some(before)) = before {
             self.answer_join(before, join_refused(ErrorCode::RebalanceInProgress, member_id));

@@ -1,5 +1,7 @@
 //! One member of a classic group: who it is, what it can read by, what it was given, and which of its requests are parked.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use model::Tick;
 
@@ -22,14 +24,8 @@ pub(crate) struct Member {
     pub(crate) protocols: Vec<(String, Bytes)>,
     /// What the leader gave it in this generation; empty before.
     pub(crate) assignment: Bytes,
-    /// Who waits for the end of the join phase.
-    pub(super) join: Option<ReplyTo>,
-    /// Who waits for the leader's assignments.
-    pub(super) sync: Option<ReplyTo>,
-    /// Whether it was told of a generation, and has not asked for its assignment yet.
-    pub(super) owes_sync: bool,
-    /// Whether it never was in a generation: it cannot heartbeat, so that its join itself has a time limit.
-    pub(super) is_new: bool,
+    /// What it waits for, and what is waited for.
+    pub(super) waits: Waits,
     /// Until when it lives without another sign of life.
     pub(super) session: Session,
 }
@@ -44,10 +40,7 @@ impl Member {
             session_timeout_ms: request.session_timeout_ms,
             protocols: own_protocols(&request.protocols),
             assignment: Bytes::new(),
-            join: None,
-            sync: None,
-            owes_sync: false,
-            is_new: true,
+            waits: Waits { is_new: true, ..Waits::default() },
             session: Session::default(),
         }
     }
@@ -63,10 +56,7 @@ impl Member {
             session_timeout_ms: record.session_timeout,
             protocols: vec![(protocol_name.to_owned(), record.subscription.clone())],
             assignment: record.assignment.clone(),
-            join: None,
-            sync: None,
-            owes_sync: false,
-            is_new: false,
+            waits: Waits::default(),
             session: Session::default(),
         }
     }
@@ -99,30 +89,45 @@ impl Member {
     /// Whether it outlives its session: members that wait for others do. One that is new does not, for nobody would notice
     /// that it has gone.
     pub(super) const fn may_be_silent(&self) -> bool {
-        !self.is_new && (self.join.is_some() || self.sync.is_some())
+        !self.waits.is_new && (self.waits.join.is_some() || self.waits.sync.is_some())
     }
 
     /// Bytes that it holds, about: what a client chose the size of, and a fixed amount for the rest.
     pub(super) fn bytes(&self) -> usize {
-        let protocols = self.protocols.iter().map(|(name, subscription)| name.len().saturating_add(subscription.len()));
+        let protocols = self.protocols.iter().map(|(name, subscription)| protocol_bytes(name, subscription));
         let client = self.client.id.len().saturating_add(self.client.host.len());
         let instance = self.instance_id.as_ref().map_or(0, String::len);
         [client, instance, self.assignment.len()].into_iter().chain(protocols).fold(MEMBER_BYTES, usize::saturating_add)
     }
 }
 
+/// What a member waits for, and what is waited for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waits {
+    /// Who waits for the end of the join phase.
+    pub(super) join: Option<ReplyTo>,
+    /// Who waits for the leader's assignments.
+    pub(super) sync: Option<ReplyTo>,
+    /// Whether the member was told of a generation, and has not asked for its assignment yet.
+    pub(super) owes_sync: bool,
+    /// Whether it never was in a generation: it cannot heartbeat, so that its join itself has a time limit.
+    pub(super) is_new: bool,
+}
+
 /// What a member costs beside what clients choose the size of, about.
 const MEMBER_BYTES: usize = 512;
+/// What one of its protocols costs beside its name and subscription, about.
+const PROTOCOL_BYTES: usize = 256;
+
+/// Bytes that a protocol of a member costs, about.
+pub(super) const fn protocol_bytes(name: &str, subscription: &Bytes) -> usize {
+    PROTOCOL_BYTES.saturating_add(name.len()).saturating_add(subscription.len())
+}
 
 /// Protocols as a member keeps them: each name once.
 pub(super) fn own_protocols(protocols: &[(String, Bytes)]) -> Vec<(String, Bytes)> {
-    let mut own: Vec<(String, Bytes)> = Vec::with_capacity(protocols.len());
-    for (name, subscription) in protocols {
-        if !own.iter().any(|(known, _)| known == name) {
-            own.push((name.clone(), subscription.clone()));
-        }
-    }
-    own
+    let mut known = BTreeSet::new();
+    protocols.iter().filter(|(name, _)| known.insert(name.as_str())).cloned().collect()
 }
 
 /// How long a member lives. A heartbeat moves the deadline only; the timer that was set finds out when it fires.

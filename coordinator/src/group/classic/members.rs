@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, btree_map};
 
-use super::member::Member;
+use super::member::{Member, Session, Waits};
 
 /// The members of a group.
 #[derive(Debug, Default)]
@@ -106,7 +106,18 @@ impl Members {
         Some(member)
     }
 
-    /// Changes a member, and the counts with it.
+    /// Changes what a member waits for, and what is counted of that.
+    pub(super) fn wait<T>(&mut self, member_id: &str, change: impl FnOnce(&mut Waits) -> T) -> Option<T> {
+        let waits = &mut self.by_id.get_mut(member_id)?.waits;
+        let before = *waits;
+        let result = change(waits);
+        let after = *waits;
+        self.count_out_waits(before);
+        self.count_in_waits(after);
+        Some(result)
+    }
+
+    /// Changes anything of a member, and all counts with it.
     pub(super) fn change<T>(&mut self, member_id: &str, change: impl FnOnce(&mut Member) -> T) -> Option<T> {
         let mut member = self.by_id.remove(member_id)?;
         self.count_out(member_id, &member);
@@ -117,7 +128,7 @@ impl Members {
     }
 
     /// A member's session, which nothing is counted of.
-    pub(super) fn session_mut(&mut self, member_id: &str) -> Option<&mut super::member::Session> {
+    pub(super) fn session_mut(&mut self, member_id: &str) -> Option<&mut Session> {
         self.by_id.get_mut(member_id).map(|member| &mut member.session)
     }
 
@@ -130,8 +141,7 @@ impl Members {
                 }
             }
         }
-        self.joined = self.joined.saturating_add(usize::from(member.join.is_some()));
-        self.owing = self.owing.saturating_add(usize::from(member.owes_sync));
+        self.count_in_waits(member.waits);
         self.bytes = self.bytes.saturating_add(member_id.len()).saturating_add(member.bytes());
     }
 
@@ -144,9 +154,18 @@ impl Members {
                 }
             }
         }
-        self.joined = self.joined.saturating_sub(usize::from(member.join.is_some()));
-        self.owing = self.owing.saturating_sub(usize::from(member.owes_sync));
+        self.count_out_waits(member.waits);
         self.bytes = self.bytes.saturating_sub(member_id.len()).saturating_sub(member.bytes());
+    }
+
+    fn count_in_waits(&mut self, waits: Waits) {
+        self.joined = self.joined.saturating_add(usize::from(waits.join.is_some()));
+        self.owing = self.owing.saturating_add(usize::from(waits.owes_sync));
+    }
+
+    fn count_out_waits(&mut self, waits: Waits) {
+        self.joined = self.joined.saturating_sub(usize::from(waits.join.is_some()));
+        self.owing = self.owing.saturating_sub(usize::from(waits.owes_sync));
     }
 
     /// The counts are those of the members.

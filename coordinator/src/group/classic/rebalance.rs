@@ -70,7 +70,7 @@ impl Turn<'_> {
         self.cancel_join_timer();
         for member_id in self.group.members.ids() {
             let member = self.group.members.get(&member_id);
-            if member.is_some_and(|member| member.join.is_none() && member.instance_id.is_none()) {
+            if member.is_some_and(|member| member.waits.join.is_none() && member.instance_id.is_none()) {
                 self.remove(&member_id);
             }
         }
@@ -86,9 +86,9 @@ impl Turn<'_> {
         for member_id in self.group.members.ids() {
             let reply = self.group.joined(&member_id);
             self.answer_parked_join(&member_id, reply);
-            self.group.members.change(&member_id, |member| {
-                member.is_new = false;
-                member.owes_sync = true;
+            self.group.members.wait(&member_id, |waits| {
+                waits.is_new = false;
+                waits.owes_sync = true;
             });
             self.prolong_session(&member_id);
         }
@@ -105,7 +105,7 @@ impl Turn<'_> {
             return None;
         }
         for member_id in self.group.members.ids() {
-            if self.group.members.get(&member_id).is_some_and(|member| member.owes_sync) {
+            if self.group.members.get(&member_id).is_some_and(|member| member.waits.owes_sync) {
                 self.remove(&member_id);
             }
         }
@@ -116,10 +116,10 @@ impl Turn<'_> {
     pub(super) fn remove(&mut self, member_id: &str) {
         self.end_session(member_id);
         let Some(member) = self.group.remove(member_id) else { return };
-        if let Some(reply_to) = member.join {
+        if let Some(reply_to) = member.waits.join {
             self.answer_join(reply_to, join_refused(ErrorCode::UnknownMemberId, ""));
         }
-        if let Some(reply_to) = member.sync {
+        if let Some(reply_to) = member.waits.sync {
             self.answer_sync(reply_to, sync_refused(ErrorCode::UnknownMemberId));
         }
     }
@@ -129,7 +129,7 @@ impl Turn<'_> {
         for member_id in self.group.members.ids() {
             let parked = self.group.members.change(&member_id, |member| {
                 member.assignment = bytes::Bytes::new();
-                member.sync.take()
+                member.waits.sync.take()
             });
             if let Some(Some(reply_to)) = parked {
                 self.answer_sync(reply_to, sync_refused(error));
@@ -145,7 +145,7 @@ impl Turn<'_> {
             return;
         }
         for member_id in self.group.members.ids() {
-            self.group.members.change(&member_id, |member| member.owes_sync = false);
+            self.group.members.wait(&member_id, |waits| waits.owes_sync = false);
         }
     }
 }

@@ -162,7 +162,7 @@ impl ClassicGroup {
 
     /// Makes a member that rejoined the leader, if the leader did not. `false` if nobody did.
     pub(super) fn elect_joined_leader(&mut self) -> bool {
-        let has_joined = |member: &Member| member.join.is_some();
+        let has_joined = |member: &Member| member.waits.join.is_some();
         let leader = self.leader.as_ref().and_then(|leader| self.members.get(leader));
         if leader.is_some_and(has_joined) {
             return true;

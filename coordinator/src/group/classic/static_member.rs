@@ -3,7 +3,7 @@
 use model::ErrorCode;
 
 use super::super::event::{JoinGroup, JoinGroupReply};
-use super::member::{Member, own_protocols};
+use super::member::{Member, Session, own_protocols};
 use super::state::State;
 use super::turn::{Turn, join_refused, sync_refused};
 use super::write::{Replaced, Write};
@@ -40,16 +40,16 @@ impl Turn<'_> {
         let was_leader = self.group.is_leader(old_id);
         self.end_session(old_id);
         let mut before = self.group.members.remove(old_id)?;
-        if let Some(parked) = before.join.take() {
+        if let Some(parked) = before.waits.join.take() {
             self.answer_join(parked, join_refused(ErrorCode::FencedInstanceId, old_id));
         }
-        if let Some(parked) = before.sync.take() {
+        if let Some(parked) = before.waits.sync.take() {
             self.answer_sync(parked, sync_refused(ErrorCode::FencedInstanceId));
         }
         let session_timeout_ms = u64::try_from(before.session_timeout_ms).unwrap_or(0);
         let mut member = before.clone();
-        member.is_new = false;
-        member.session = super::member::Session::default();
+        member.waits.is_new = false;
+        member.session = Session::default();
         member.protocols = own_protocols(&request.protocols);
         member.rebalance_timeout_ms = request.rebalance_timeout_ms;
         member.session_timeout_ms = request.session_timeout_ms;
@@ -63,7 +63,7 @@ impl Turn<'_> {
     }
 
     fn park_join(&mut self, member_id: &str, reply_to: ReplyTo) {
-        self.group.members.change(member_id, |member| member.join = Some(reply_to));
+        self.group.members.wait(member_id, |waits| waits.join = Some(reply_to));
     }
 
     /// A leader that comes back must not assign anew. New clients are told so and get the members, to know what to watch
@@ -86,7 +86,7 @@ impl Turn<'_> {
             self.group.leader = Some(replaced.old_id.clone());
         }
         let mut before = replaced.before;
-        before.session = super::member::Session::default();
+        before.session = Session::default();
         self.group.members.insert(replaced.old_id.clone(), before);
         self.prolong_session(&replaced.old_id);
         let reply = JoinGroupReply {

@@ -87,7 +87,7 @@ impl Turn<'_> {
 
     /// The member waits for the leader. If it waited already, nobody reads that reply any more.
     fn park_sync(&mut self, member_id: &str, reply_to: ReplyTo) {
-        let before = self.group.members.change(member_id, |member| member.sync.replace(reply_to));
+        let before = self.group.members.wait(member_id, |waits| waits.sync.replace(reply_to));
         if let Some(Some(before)) = before {
             self.answer_sync(before, sync_refused(ErrorCode::RebalanceInProgress));
         }
@@ -95,7 +95,7 @@ impl Turn<'_> {
     }
 
     fn settle_owed_sync(&mut self, member_id: &str) {
-        self.group.members.change(member_id, |member| member.owes_sync = false);
+        self.group.members.wait(member_id, |waits| waits.owes_sync = false);
         if self.group.members.all_synced() {
             self.cancel_sync_timer();
         }
@@ -118,7 +118,7 @@ impl Turn<'_> {
     /// Everybody who waits gets an assignment, and lives from now on by heartbeats.
     pub(super) fn hand_out_assignments(&mut self) {
         for member_id in self.group.members.ids() {
-            if let Some(Some(reply_to)) = self.group.members.change(&member_id, |member| member.sync.take()) {
+            if let Some(Some(reply_to)) = self.group.members.wait(&member_id, |waits| waits.sync.take()) {
                 let reply = self.group.assigned(&member_id);
                 self.answer_sync(reply_to, reply);
                 self.prolong_session(&member_id);

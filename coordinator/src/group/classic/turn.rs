@@ -77,7 +77,7 @@ impl Turn<'_> {
 
     /// Answers whoever waits for the end of this member's join phase.
     pub(super) fn answer_parked_join(&mut self, member_id: &str, reply: JoinGroupReply) {
-        if let Some(Some(reply_to)) = self.group.members.change(member_id, |member| member.join.take()) {
+        if let Some(Some(reply_to)) = self.group.members.wait(member_id, |waits| waits.join.take()) {
             self.answer_join(reply_to, reply);
         }
     }
