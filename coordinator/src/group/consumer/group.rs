@@ -22,7 +22,8 @@ pub(crate) struct ConsumerGroup {
     pub(super) target_epoch: i32,
     /// When the target was computed, in ms since 1970; 0 if none was yet, or the group was empty since.
     pub(super) target_time: i64,
-    members: BTreeMap<String, Member>,
+    /// Boxed: a map makes room for eleven at once, and most groups have few.
+    members: BTreeMap<String, Box<Member>>,
     /// What each member is to own in the end.
     target: BTreeMap<String, Assignment>,
     /// The topics of each pattern, where they were looked for.
@@ -41,6 +42,8 @@ pub(crate) struct ConsumerGroup {
     classic_protocols: BTreeMap<String, usize>,
     /// How many members hold a partition: one at most, but between two records of a replay.
     held: BTreeMap<(TopicId, i32), usize>,
+    /// Bytes of what the members said of themselves.
+    bytes: usize,
     /// What must be looked at again. Not in the log.
     pub(super) look: Look,
 }
@@ -85,6 +88,7 @@ impl Default for ConsumerGroup {
             classic_members: 0,
             classic_protocols: BTreeMap::new(),
             held: BTreeMap::new(),
+            bytes: 0,
             look: Look { topics: true, patterns: true, patterns_at: Timestamp::NONE },
         }
     }
@@ -176,13 +180,13 @@ impl ConsumerGroup {
 /// What follows from the records.
 impl ConsumerGroup {
     /// The members, by id.
-    pub(super) const fn members(&self) -> &BTreeMap<String, Member> {
+    pub(super) const fn members(&self) -> &BTreeMap<String, Box<Member>> {
         &self.members
     }
 
     /// A member.
     pub(super) fn member(&self, member_id: &str) -> Option<&Member> {
-        self.members.get(member_id)
+        self.members.get(member_id).map(Box::as_ref)
     }
 
     /// The member's timers.
@@ -246,6 +250,11 @@ impl ConsumerGroup {
             }
         }
         best.map_or("uniform", String::as_str)
+    }
+
+    /// Bytes of what the members said of themselves.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many members speak the classic protocol.
@@ -313,6 +322,7 @@ impl ConsumerGroup {
     }
 
     fn count(&mut self, member_id: &str, about: &About) {
+        self.bytes = self.bytes.saturating_add(about.bytes());
         for topic in &about.topics {
             raise(&mut self.topics, topic);
         }
@@ -334,6 +344,7 @@ impl ConsumerGroup {
     }
 
     fn discount(&mut self, member_id: &str, about: &About) {
+        self.bytes = self.bytes.saturating_sub(about.bytes());
         for topic in &about.topics {
             lower(&mut self.topics, topic);
         }

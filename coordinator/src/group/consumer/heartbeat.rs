@@ -10,7 +10,7 @@ use super::group::ConsumerGroup;
 use super::member::{AWAY, About, Current, LEFT, Member, in_order, listed};
 use super::patterns::{self, Patterned};
 use super::reconcile::Step;
-use super::refusal::{Refusal, check_epoch, check_heartbeat};
+use super::refusal::{Refusal, check_epoch, check_heartbeat, said_bytes};
 use super::sessions::heartbeat_interval_ms;
 use super::{migration, records};
 use crate::group::event::{ConsumerGroupHeartbeat, ConsumerGroupHeartbeatReply, GroupReply, TopicPartitions};
@@ -108,6 +108,10 @@ impl GroupShard {
     ) -> Result<ConsumerGroupHeartbeatReply, Refusal> {
         check_heartbeat(context.settings, &request)?;
         self.refuse_damaged(&request.group_id)?;
+        let bytes = self.consumer(&request.group_id).map_or(0, ConsumerGroup::bytes);
+        if request.member_epoch >= 0 && bytes.saturating_add(said_bytes(&request)) > context.settings.group_bytes_max {
+            return Err(Refusal::too_large());
+        }
         match request.member_epoch {
             LEFT | AWAY => self.consumer_leave(context, request, out),
             0 => {

@@ -153,6 +153,15 @@ impl About {
         self.topics.binary_search_by(|name| name.as_str().cmp(topic)).is_ok()
     }
 
+    /// Bytes of all its texts: what clients choose the size of.
+    pub(super) fn bytes(&self) -> usize {
+        let options = [&self.instance_id, &self.rack_id, &self.assignor].into_iter().flatten().map(String::len);
+        let protocols = self.classic.iter().flat_map(|classic| &classic.protocols);
+        let protocols = protocols.map(|(name, metadata)| name.len().saturating_add(metadata.len()));
+        let texts = [self.client.id.len(), self.client.host.len(), self.pattern.len()].into_iter();
+        texts.chain(options).chain(protocols).chain(self.topics.iter().map(String::len)).fold(0, usize::saturating_add)
+    }
+
     /// As the log has it.
     pub(super) fn to_value(&self) -> ConsumerGroupMemberMetadataValue {
         ConsumerGroupMemberMetadataValue {

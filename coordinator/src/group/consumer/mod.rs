@@ -21,6 +21,8 @@ mod refusal;
 mod replay;
 mod sessions;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::group::ConsumerGroup;
 pub(crate) use self::index::Readers;

@@ -73,10 +73,34 @@ impl Patterns {
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     let build =
         |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(COMPILED_BYTES_MAX).build();
+    let pattern = unquoted(pattern);
     // On its own first: `a)(b` must not become valid by what is put around it.
-    build(pattern)?;
+    build(&pattern)?;
     // The line break ends a comment, if the pattern is one of the kind that may have them.
     build(&format!(r"\A(?:{pattern})\z")).or_else(|_| build(&format!("\\A(?:{pattern}\n)\\z")))
+}
+
+/// Writes out what RE2 lets one quote as `\Q...\E`, which this crate does not know.
+fn unquoted(pattern: &str) -> String {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some(place) = rest.find('\\') {
+        let (before, from) = rest.split_at(place);
+        plain.push_str(before);
+        if let Some(quoted) = from.strip_prefix("\\Q") {
+            let (text, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
+            plain.push_str(&regex::escape(text));
+            rest = after;
+        } else {
+            // An escaped backslash does not begin a quote with what follows it.
+            let end = from.char_indices().nth(2).map_or(from.len(), |(end, _)| end);
+            let (escape, after) = from.split_at(end);
+            plain.push_str(escape);
+            rest = after;
+        }
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// Whether a pattern can be used.

@@ -9,9 +9,6 @@ use crate::group::event::{ConsumerGroupHeartbeat, ConsumerGroupHeartbeatReply, T
 /// The longest id or pattern: what the key of a record has room for.
 const TEXT_BYTES_MAX: usize = 32_767;
 
-/// Bytes of topic names that one member may subscribe to, so that its record fits into a batch. A bound of ours.
-const NAMES_BYTES_MAX: usize = 512 * 1024;
-
 /// A refused request.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -56,6 +53,11 @@ impl Refusal {
     /// Too many members.
     pub(super) fn full(max: i32) -> Self {
         Self::new(ErrorCode::GroupMaxSizeReached, format!("The group has {max} members already, which is its limit."))
+    }
+
+    /// Too much to remember.
+    pub(super) fn too_large() -> Self {
+        Self::new(ErrorCode::GroupMaxSizeReached, "The group's members say more than the coordinator keeps.")
     }
 
     /// The answer to a heartbeat.
@@ -111,21 +113,27 @@ pub(super) fn check_heartbeat(settings: &GroupSettings, request: &ConsumerGroupH
         let message = format!("The ServerAssignor {assignor} is not supported. Supported are: {known}.");
         return Err(Refusal::new(ErrorCode::UnsupportedAssignor, message));
     }
-    check_lengths(request)
+    check_lengths(settings, request)
 }
 
 /// Texts that a record has no room for.
-fn check_lengths(request: &ConsumerGroupHeartbeat) -> Result<(), Refusal> {
-    let names = request.subscribed_topic_names.iter().flatten();
+fn check_lengths(settings: &GroupSettings, request: &ConsumerGroupHeartbeat) -> Result<(), Refusal> {
     let texts = [&request.instance_id, &request.rack_id, &request.subscribed_topic_regex].into_iter().flatten();
     if request.group_id.len() > TEXT_BYTES_MAX
         || request.member_id.len() > TEXT_BYTES_MAX
         || texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX)
-        || names.map(String::len).sum::<usize>() > NAMES_BYTES_MAX
+        || said_bytes(request) > settings.record_bytes_max / 2
     {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "The request has a text or a list that is too long."));
     }
     Ok(())
+}
+
+/// Bytes of what a heartbeat says of its member, about.
+pub(super) fn said_bytes(request: &ConsumerGroupHeartbeat) -> usize {
+    let names = request.subscribed_topic_names.iter().flatten().map(String::len);
+    let pattern = request.subscribed_topic_regex.as_ref().map_or(0, String::len);
+    names.chain([pattern, request.client.id.len(), request.client.host.len()]).fold(0, usize::saturating_add)
 }
 
 /// Whether a member may have the epoch that it says: the one that we know, or the one before if the reply with the new one

@@ -100,6 +100,10 @@ impl GroupShard {
         if owner.is_none() && group.member(&member_id).is_none() && group.members().len() >= max {
             return Err((ErrorCode::GroupMaxSizeReached, Some(String::new())));
         }
+        let said = request.protocols.iter().map(|(name, metadata)| name.len().saturating_add(metadata.len()));
+        if said.fold(group.bytes(), usize::saturating_add) > context.settings.group_bytes_max {
+            return Err((ErrorCode::GroupMaxSizeReached, Some(String::new())));
+        }
         let known = request.protocols.iter().any(|(name, _)| group.all_know_protocol(name));
         if request.protocol_type != CONSUMER || !known {
             return Err(refuse(ErrorCode::InconsistentGroupProtocol));
