@@ -8,10 +8,11 @@ use std::io::{IsTerminal as _, Write};
 use clap::{Args, ValueEnum};
 use model::IsolationLevel;
 
-use super::arguments::{Separator, moment};
+use super::arguments::Separator;
 use super::client::consumer::{Delivered, EARLIEST, LATEST, Reader, list_offsets};
 use super::client::{ClientError, Cluster};
 use super::error::CliError;
+use super::moment::moment;
 use super::{ClientArgs, OutputFormat, output, time};
 
 /// `tidelog consume`.

@@ -7,10 +7,13 @@
 mod arguments;
 mod bench;
 mod client;
+mod config;
 mod consume;
 mod error;
+mod group;
 mod json;
 mod log;
+mod moment;
 mod output;
 mod produce;
 mod serve;
@@ -43,8 +46,12 @@ First steps:
 enum Command {
     /// Runs the broker
     Serve(serve::ServeArgs),
-    /// Lists, makes, describes, alters and deletes topics
+    /// Lists, makes, describes, alters, empties and deletes topics
     Topic(topic::TopicArgs),
+    /// Lists, describes and deletes consumer groups, and sets their offsets
+    Group(group::GroupArgs),
+    /// Shows and changes configs of topics, brokers, groups and client metrics
+    Config(config::ConfigArgs),
     /// Sends a record per line of a file or of standard input
     Produce(produce::ProduceArgs),
     /// Prints the records of a topic
@@ -94,6 +101,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Topic(args) => topic::run(&args),
+        Command::Group(args) => group::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Bench(args) => bench::run(&args),

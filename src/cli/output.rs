@@ -54,6 +54,41 @@ pub(crate) fn json(value: &serde_json::Value) -> Result<(), CliError> {
     line(&format!("{value:#}"))
 }
 
+/// Prints rows below a line of titles, in columns as wide as they must be. Control characters, which an id may contain and a
+/// terminal would obey, are shown as their escapes.
+///
+/// # Errors
+/// As [`line()`].
+pub(crate) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> Result<(), CliError> {
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| visible(cell))).collect();
+    let titles = titles.map(str::to_owned);
+    let mut widths = titles.each_ref().map(|title| title.chars().count());
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = results();
+    for row in std::iter::once(&titles).chain(&rows) {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        writeln!(out, "{}", cells.join("  ").trim_end()).map_err(CliError::printing)?;
+    }
+    out.flush().map_err(CliError::printing)
+}
+
+/// A text from outside as a terminal may have it.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// A line on standard error that says how far long work is. Shown only to a terminal, a few times a second.
 #[derive(Debug)]
 pub(crate) struct Progress {

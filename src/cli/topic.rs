@@ -1,4 +1,6 @@
-//! `tidelog topic`: what topics there are, and making, changing and deleting them. Works with any Kafka.
+//! `tidelog topic`: what topics there are, and making, changing, emptying and deleting them. Works with any Kafka.
+
+mod purge;
 
 use std::collections::BTreeMap;
 
@@ -8,9 +10,10 @@ use model::{ErrorCode, IsolationLevel, TopicId, TopicName};
 use serde_json::{Value, json};
 
 use super::arguments::key_value;
-use super::client::admin::{self, ConfigEntry, NewTopic};
+use super::client::admin::{self, NewTopic};
 use super::client::cluster::name_of;
-use super::client::{ClientError, Cluster, consumer};
+use super::client::configs::{self, Config, Resource};
+use super::client::{Cluster, consumer};
 use super::error::CliError;
 use super::{ClientArgs, OutputFormat, output};
 
@@ -30,6 +33,7 @@ Examples:
   tidelog topic create orders --partitions 6 --config retention.ms=86400000
   tidelog topic describe orders
   tidelog topic alter orders --partitions 12 --set max.message.bytes=2000000 --unset retention.ms
+  tidelog topic purge orders
   tidelog topic delete orders";
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +66,8 @@ enum Action {
         #[arg(long)]
         if_exists: bool,
     },
+    /// Deletes records from the beginning of a topic's partitions, and keeps the topic
+    Purge(purge::PurgeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +118,7 @@ pub(crate) fn run(args: &TopicArgs) -> Result<(), CliError> {
         Action::Describe { topics, all_configs } => describe(&mut cluster, topics, *all_configs, format),
         Action::Alter(alter_args) => alter(&mut cluster, alter_args, format),
         Action::Delete { topics, if_exists } => delete(&mut cluster, topics, *if_exists, format),
+        Action::Purge(purge_args) => purge::run(&mut cluster, purge_args, format),
     }
 }
 
@@ -140,7 +147,7 @@ fn create(cluster: &mut Cluster, args: &CreateArgs, format: OutputFormat) -> Res
         configs: args.configs.clone(),
     };
     let created = match admin::create(cluster, &topic) {
-        Err(error) if args.if_not_exists && is(&error, ErrorCode::TopicAlreadyExists) => false,
+        Err(error) if args.if_not_exists && error.is(ErrorCode::TopicAlreadyExists) => false,
         done => {
             done?;
             true
@@ -164,7 +171,7 @@ fn alter(cluster: &mut Cluster, args: &AlterArgs, format: OutputFormat) -> Resul
         return Err(CliError::Usage("nothing to alter: give --partitions, --set or --unset".to_owned()));
     }
     if !args.set.is_empty() || !args.unset.is_empty() {
-        admin::alter_configs(cluster, &args.name, &args.set, &args.unset)?;
+        configs::alter(cluster, &Resource::topic(&args.name), &args.set, &args.unset, false)?;
     }
     if let Some(partitions) = args.partitions {
         admin::grow(cluster, &args.name, partitions)?;
@@ -179,7 +186,7 @@ fn delete(cluster: &mut Cluster, topics: &[String], if_exists: bool, format: Out
     let mut deleted = Vec::new();
     for topic in topics {
         match admin::delete(cluster, topic) {
-            Err(error) if if_exists && is(&error, ErrorCode::UnknownTopicOrPartition) => continue,
+            Err(error) if if_exists && error.is(ErrorCode::UnknownTopicOrPartition) => continue,
             done => done?,
         }
         deleted.push(topic);
@@ -194,7 +201,7 @@ fn delete(cluster: &mut Cluster, topics: &[String], if_exists: bool, format: Out
 #[derive(Debug)]
 struct Description {
     topic: MetadataResponseTopic,
-    configs: Vec<ConfigEntry>,
+    configs: Vec<Config>,
     start: BTreeMap<i32, i64>,
     end: BTreeMap<i32, i64>,
 }
@@ -203,7 +210,8 @@ fn describe(cluster: &mut Cluster, topics: &[String], all_configs: bool, format:
     let mut described = Vec::new();
     for name in topics {
         let topic = admin::describe(cluster, name)?;
-        let mut configs = admin::configs(cluster, name)?;
+        let resource = Resource::topic(name);
+        let mut configs: Vec<Config> = configs::describe(cluster, &[resource])?.into_values().flatten().collect();
         configs.retain(|config| all_configs || config.is_own);
         let partitions: Vec<i32> = topic.partitions.iter().map(|partition| partition.partition_index).collect();
         let mut offsets =
@@ -267,10 +275,6 @@ fn to_json(described: &Description) -> Value {
 /// Refuses a name that no broker would take, before anybody is asked.
 fn check_name(name: &str) -> Result<(), CliError> {
     TopicName::parse(name).map(drop).map_err(|error| CliError::Usage(error.to_string()))
-}
-
-fn is(error: &ClientError, expected: ErrorCode) -> bool {
-    matches!(error, ClientError::Refused { code, .. } if *code == expected.code())
 }
 
 fn id_of(topic: &MetadataResponseTopic) -> String {

@@ -1,27 +1,21 @@
-//! Topics: listing, making, changing and deleting them.
+//! Topics: listing, making, changing and deleting them and their records.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
-use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
-use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest, TopicName,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use model::ErrorCode;
 
 use super::cluster::{To, name_of};
 use super::{ClientError, Cluster};
-
-/// The number of topics among the types of resources that have configs.
-const TOPIC_RESOURCE: i8 = 2;
-const OPERATION_SET: i8 = 0;
-const OPERATION_DELETE: i8 = 1;
 
 /// A new topic. What is `None` is the broker's default.
 #[derive(Clone, Debug)]
@@ -34,17 +28,6 @@ pub(crate) struct NewTopic {
     pub(crate) replication_factor: Option<i16>,
     /// What differs from the broker's configs.
     pub(crate) configs: Vec<(String, String)>,
-}
-
-/// One config of a topic as the broker tells it.
-#[derive(Clone, Debug)]
-pub(crate) struct ConfigEntry {
-    /// The key.
-    pub(crate) name: String,
-    /// The value; `None` if it is secret or has none.
-    pub(crate) value: Option<String>,
-    /// Whether it is set on the topic itself.
-    pub(crate) is_own: bool,
 }
 
 /// Every topic that the cluster shows, by name. Errors of single topics stay in the entries.
@@ -163,60 +146,44 @@ pub(crate) fn grow(cluster: &mut Cluster, topic: &str, count: i32) -> Result<(),
     })
 }
 
-/// The configs of a topic, by key.
+/// Deletes the records of a topic's partitions that come before an offset each; `None` is the high watermark. What comes
+/// back is where each log begins then.
 ///
 /// # Errors
-/// [`ClientError::Refused`].
-pub(crate) fn configs(cluster: &mut Cluster, topic: &str) -> Result<Vec<ConfigEntry>, ClientError> {
-    /// What a broker calls a value that is set on the topic itself (`ConfigSource` in version 1 and later).
-    const OWN: i8 = 1;
-    let answer = cluster.retry(|cluster, deadline| {
-        let resource = DescribeConfigsResource::default()
-            .with_resource_type(TOPIC_RESOURCE)
-            .with_resource_name(text(topic))
-            .with_configuration_keys(None);
-        cluster.call(To::Any, &DescribeConfigsRequest::default().with_resources(vec![resource]), i16::MAX, deadline)
-    })?;
-    let mut entries = Vec::new();
-    for result in answer.results {
-        let words = result.error_message.as_ref().map(StrBytes::as_str);
-        ClientError::check_with(result.error_code, words, || format!("configs of topic {topic}"))?;
-        entries.extend(result.configs.into_iter().map(|config| ConfigEntry {
-            name: config.name.as_str().to_owned(),
-            value: config.value.map(|value| value.as_str().to_owned()),
-            is_own: config.config_source == OWN,
-        }));
-    }
-    entries.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(entries)
-}
-
-/// Sets the configs of `set` and takes back those of `unset`; all of them or none.
-///
-/// # Errors
-/// [`ClientError::Refused`].
-pub(crate) fn alter_configs(
+/// [`ClientError::Refused`]; other partitions may have lost their records then.
+pub(crate) fn delete_records(
     cluster: &mut Cluster,
     topic: &str,
-    set: &[(String, String)],
-    unset: &[String],
-) -> Result<(), ClientError> {
-    let entry =
-        |name: &String, operation| AlterableConfig::default().with_name(text(name)).with_config_operation(operation);
-    let mut configs: Vec<AlterableConfig> =
-        set.iter().map(|(name, value)| entry(name, OPERATION_SET).with_value(Some(text(value)))).collect();
-    configs.extend(unset.iter().map(|name| entry(name, OPERATION_DELETE).with_value(None)));
-    let resource = AlterConfigsResource::default()
-        .with_resource_type(TOPIC_RESOURCE)
-        .with_resource_name(text(topic))
-        .with_configs(configs);
-    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+    before: &BTreeMap<i32, Option<i64>>,
+) -> Result<BTreeMap<i32, i64>, ClientError> {
+    /// The wire's "up to the high watermark".
+    const HIGH_WATERMARK: i64 = -1;
     cluster.retry(|cluster, deadline| {
-        let answer = cluster.call(To::Controller, &request, i16::MAX, deadline)?;
-        answer.responses.iter().try_for_each(|result| {
-            let words = result.error_message.as_ref().map(StrBytes::as_str);
-            ClientError::check_with(result.error_code, words, || format!("configs of topic {topic}"))
-        })
+        let mut by_leader: BTreeMap<i32, Vec<DeleteRecordsPartition>> = BTreeMap::new();
+        for found in cluster.leaders(topic, false, deadline)? {
+            if let Some(offset) = before.get(&found.partition) {
+                let asked = DeleteRecordsPartition::default()
+                    .with_partition_index(found.partition)
+                    .with_offset(offset.unwrap_or(HIGH_WATERMARK));
+                by_leader.entry(found.leader).or_default().push(asked);
+            }
+        }
+        let mut starts = BTreeMap::new();
+        for (leader, partitions) in by_leader {
+            let asked = DeleteRecordsTopic::default().with_name(topic_name(topic)).with_partitions(partitions);
+            let request = DeleteRecordsRequest::default().with_topics(vec![asked]).with_timeout_ms(timeout_ms(cluster));
+            let answer = cluster.call(To::Node(leader), &request, i16::MAX, deadline)?;
+            for done in answer.topics.iter().flat_map(|topic| &topic.partitions) {
+                // This request has no field for the broker's words.
+                let far = done.error_code == ErrorCode::OffsetOutOfRange.code();
+                let words = far.then_some("the offset lies beyond the high watermark");
+                ClientError::check_with(done.error_code, words, || {
+                    format!("deleting records of {topic}-{}", done.partition_index)
+                })?;
+                starts.insert(done.partition_index, done.low_watermark);
+            }
+        }
+        Ok(starts)
     })
 }
 

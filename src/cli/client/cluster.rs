@@ -192,6 +192,11 @@ impl Cluster {
         self.addresses.get(&node).map(String::as_str)
     }
 
+    /// The brokers of the last metadata.
+    pub(crate) fn nodes(&self) -> Vec<i32> {
+        self.addresses.keys().copied().collect()
+    }
+
     /// The version in which [`Self::call`] would send `R`.
     ///
     /// # Errors

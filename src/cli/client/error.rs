@@ -84,6 +84,16 @@ impl ClientError {
         Err(Self::Refused { what: what(), code, message: message.map(str::to_owned) })
     }
 
+    /// Whether the cluster refused with this code.
+    pub(crate) fn is(&self, expected: ErrorCode) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code == expected.code())
+    }
+
+    /// Whether the cluster understood, and said no.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Whether the same request may succeed a moment later, perhaps at another broker.
     pub(crate) fn is_retriable(&self) -> bool {
         match self {

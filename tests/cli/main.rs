@@ -3,11 +3,18 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something is not as it must be")]
 
+mod configs;
+mod groups;
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use test_support::{RealKafka, Tidelog};
+
+/// How long anybody waits for what must come.
+const SOON: Duration = Duration::from_mins(1);
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidelog");
 
@@ -67,7 +74,10 @@ fn the_commands_work_with_our_broker() {
 #[test]
 fn the_commands_work_with_a_real_kafka() {
     let broker = RealKafka::start(&[]);
-    everything(&Cli { address: broker.address() });
+    let cli = Cli { address: broker.address() };
+    everything(&cli);
+    configs::of_groups_and_client_metrics_are_resources_too(&cli);
+    groups::are_commanded(&cli);
 }
 
 #[test]
@@ -84,6 +94,23 @@ fn wrong_usage_has_its_own_exit_code() {
     assert_eq!(cli.fails(&["topic", "alter", "t"]).0, 2);
     assert_eq!(cli.fails(&["consume", "t", "--from", "yesterday"]).0, 2);
     assert_eq!(cli.fails(&["topic", "create", "a/b"]).0, 2);
+    assert_eq!(cli.fails(&["config", "alter", "topic", "t"]).0, 2);
+    assert_eq!(cli.fails(&["group", "describe"]).0, 2);
+    assert_eq!(cli.fails(&["group", "describe", "g", "--all-groups"]).0, 2);
+    assert_eq!(cli.fails(&["group", "describe", "g", "--members", "--state"]).0, 2);
+    let reset = ["group", "reset-offsets", "g"];
+    for wrong in [
+        &["--topic", "t"][..],
+        &["--to-latest"],
+        &["--to-latest", "--to-earliest", "--topic", "t"],
+        &["--to-latest", "--topic", "t", "--all-topics"],
+        &["--to-latest", "--topic", "t", "--dry-run", "--execute"],
+        &["--from-file", "x.csv", "--topic", "t"],
+        &["--by-duration", "1h", "--topic", "t"],
+        &["--to-latest", "--topic", "t", "--export", "--output", "json"],
+    ] {
+        assert_eq!(cli.fails(&[&reset[..], wrong].concat()).0, 2, "{wrong:?}");
+    }
 }
 
 fn everything(cli: &Cli) {
@@ -91,6 +118,8 @@ fn everything(cli: &Cli) {
     lines_come_back_as_they_went(cli);
     bytes_survive_with_keys_and_headers(cli);
     reading_begins_and_ends_where_it_is_told(cli);
+    configs::are_shown_and_changed(cli);
+    configs::topics_are_purged(cli);
     the_generator_finds_what_was_acknowledged(cli);
 }
 
