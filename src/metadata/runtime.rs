@@ -52,9 +52,9 @@ impl Runtime {
         self.log.quorum_log()
     }
 
-    /// The epoch of the quorum's leader: a start that was not clean is an election.
+    /// The epoch of the quorum's leader: a start that was not clean is an election, as the first is.
     pub(super) fn leader_epoch(&self) -> i32 {
-        self.state.unclean_starts().saturating_add(1)
+        self.state.unclean_starts().max(1)
     }
 
     /// What requests are to see.

@@ -8,7 +8,6 @@
 
 mod client;
 mod drivers;
-mod kafka_tools;
 mod records;
 mod scenarios;
 
