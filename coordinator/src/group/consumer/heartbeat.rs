@@ -7,25 +7,19 @@
 use model::ErrorCode;
 
 use super::group::ConsumerGroup;
-use super::member::{AWAY, About, Current, LEFT, Member, in_order, listed};
-use super::patterns::{self, Patterned};
+use super::member::{AWAY, About, LEFT, in_order, listed};
+use super::patterns::Patterned;
 use super::reconcile::Step;
+use super::records;
 use super::refusal::{Refusal, check_epoch, check_heartbeat, said_bytes};
 use super::sessions::heartbeat_interval_ms;
-use super::{migration, records};
 use crate::group::event::{ConsumerGroupHeartbeat, ConsumerGroupHeartbeatReply, GroupReply, TopicPartitions};
-use crate::group::{Context, Group, GroupOutcome, GroupShard};
+use crate::group::{Context, GroupOutcome, GroupShard};
 use crate::shard::ReplyTo;
 
-/// What becomes of whatever has the group's name when a member joins.
-enum Host {
-    /// There is nothing, or a group of this kind.
-    Ready,
-    /// An empty classic group gives way.
-    Replaced,
-    /// A classic group with members becomes one of this kind.
-    Upgraded(migration::Upgrade),
-}
+/// Ms between the heartbeats of a member while its group settles, at most. Kafka tells such members the usual interval, so
+/// that many who join at once wait for one or two of those before their group is stable.
+const SETTLING_INTERVAL_MS: i32 = 1_000;
 
 /// A member of a group, by their ids.
 #[derive(Clone, Copy, Debug)]
@@ -139,100 +133,6 @@ impl GroupShard {
         }
     }
 
-    /// Whether the group can take the member in, as far as its size and its kind go.
-    fn host(&self, context: &Context<'_>, request: &ConsumerGroupHeartbeat) -> Result<Host, Refusal> {
-        let max = context.settings.consumer_max_size;
-        let (members, known, host) = match self.groups.get(&request.group_id) {
-            None => {
-                if self.groups.len() >= context.settings.groups_max {
-                    let message = "The coordinator has as many groups as it may have.";
-                    return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
-                }
-                (0, false, Host::Ready)
-            }
-            Some(Group::Classic(group)) if group.is_empty() => (0, false, Host::Replaced),
-            Some(Group::Classic(group)) => {
-                let known = group.has_member(&request.member_id, request.instance_id.as_deref());
-                let upgrade = migration::Upgrade::of(context, &request.group_id, group)?;
-                (group.size(), known, Host::Upgraded(upgrade))
-            }
-            Some(Group::Consumer(group)) => {
-                let instance = request.instance_id.as_deref().and_then(|instance| group.member_of_instance(instance));
-                let known = instance.is_some() || group.member(&request.member_id).is_some();
-                (group.members().len(), known, Host::Ready)
-            }
-        };
-        if members >= usize::try_from(max).unwrap_or(0) && !known { Err(Refusal::full(max)) } else { Ok(host) }
-    }
-
-    /// The static member whose place the joining one takes, if there is one.
-    fn replaced_by(&self, request: &ConsumerGroupHeartbeat) -> Result<Option<String>, Refusal> {
-        let Some(instance) = request.instance_id.as_deref() else { return Ok(None) };
-        let group = match self.groups.get(&request.group_id) {
-            Some(Group::Consumer(group)) => group,
-            // It will be a member of the group that this one becomes.
-            Some(Group::Classic(group)) => return Ok(group.member_of_instance(instance).map(str::to_owned)),
-            None => return Ok(None),
-        };
-        let Some(owner) = group.member_of_instance(instance) else { return Ok(None) };
-        // If both speak this protocol, the place is free only once the one before has said that it left.
-        let is_free = |member: &Member| member.is_classic() || member.current.epoch == AWAY;
-        if group.member(owner).is_some_and(is_free) {
-            return Ok(Some(owner.to_owned()));
-        }
-        let message = format!("The instance id {instance} is still that of the member {owner}.");
-        Err(Refusal::new(ErrorCode::UnreleasedInstanceId, message))
-    }
-
-    /// A pattern that the group does not know yet must compile.
-    fn check_pattern(&self, request: &ConsumerGroupHeartbeat) -> Result<(), Refusal> {
-        let Some(pattern) = request.subscribed_topic_regex.as_deref().filter(|pattern| !pattern.is_empty()) else {
-            return Ok(());
-        };
-        let known = self.consumer(&request.group_id).is_some_and(|group| group.subscribers(pattern) > 0);
-        if known { Ok(()) } else { patterns::check(pattern) }
-    }
-
-    /// Makes way for a KIP-848 group of this name.
-    fn open(
-        &mut self,
-        context: &Context<'_>,
-        group_id: &str,
-        host: Host,
-        out: &mut GroupOutcome,
-    ) -> Result<(), ErrorCode> {
-        match host {
-            Host::Ready => Ok(()),
-            Host::Replaced => {
-                let Some(group) = self.groups.get(group_id) else { return Ok(()) };
-                for record in group.tombstones(group_id) {
-                    self.accept(&record, out)?;
-                }
-                Ok(())
-            }
-            Host::Upgraded(upgrade) => self.upgrade(context, group_id, &upgrade, out),
-        }
-    }
-
-    /// A static member is back under a new id: it takes over all that the one before had.
-    pub(super) fn replace_member(
-        &mut self,
-        Seat { group_id, member_id }: Seat<'_>,
-        replaced: &str,
-        out: &mut GroupOutcome,
-    ) -> Result<(), ErrorCode> {
-        let Some(group) = self.consumer(group_id) else { return Ok(()) };
-        let Some(member) = group.member(replaced) else { return Ok(()) };
-        let about = member.about.clone();
-        let current = Current { epoch: 0, previous_epoch: 0, ..member.current.clone() };
-        let target = group.target().get(replaced).cloned().unwrap_or_default();
-        self.cancel_member_timers(group_id, replaced);
-        self.remove_consumer_member(group_id, replaced, out)?;
-        self.accept(&records::about(group_id, member_id, Some(&about)), out)?;
-        self.accept(&records::target(group_id, member_id, Some(&target)), out)?;
-        self.accept(&records::current(group_id, member_id, Some(&current)), out)
-    }
-
     /// The three steps.
     fn three_steps(
         &mut self,
@@ -240,7 +140,8 @@ impl GroupShard {
         mut request: ConsumerGroupHeartbeat,
         out: &mut GroupOutcome,
     ) -> Result<ConsumerGroupHeartbeatReply, Refusal> {
-        let is_full = request.member_epoch == 0
+        let joins = request.member_epoch == 0;
+        let is_full = joins
             || (request.rebalance_timeout_ms != -1
                 && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
                 && request.topic_partitions.is_some());
@@ -256,13 +157,16 @@ impl GroupShard {
         let report = Report { subscription_changed: said.subscription, owned: owned.as_deref() };
         let moved = self.reconcile(context, seat, &report, out)?;
         self.renew_session(context, &group_id, &member_id);
-        let member = self.known_consumer(&group_id)?.member(&member_id);
-        let member = member.ok_or_else(|| Refusal::no_member(&member_id))?;
+        let group = self.known_consumer(&group_id)?;
+        let member = group.member(&member_id).ok_or_else(|| Refusal::no_member(&member_id))?;
+        // Where one has joined others often follow, and where a target is awaited it soon comes.
+        let settles = joins || group.epoch > group.target_epoch || !member.is_reconciled_to(group.target_epoch);
+        let interval_ms = heartbeat_interval_ms(context, &group_id);
         Ok(ConsumerGroupHeartbeatReply {
             error: ErrorCode::None,
             error_message: None,
             member_epoch: member.current.epoch,
-            heartbeat_interval_ms: heartbeat_interval_ms(context, &group_id),
+            heartbeat_interval_ms: if settles { interval_ms.min(SETTLING_INTERVAL_MS) } else { interval_ms },
             assignment: (is_full || moved).then(|| listed(&member.current.assigned)),
             member_id: Some(member_id),
         })

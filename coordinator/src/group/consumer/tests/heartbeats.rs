@@ -56,7 +56,7 @@ fn a_first_member_is_assigned_everything_with_kafkas_records_in_kafkas_order() {
     let mut driver = Driver::new(&[("t", 3)]);
     let mut member = Consumer::new("m", &["t", "absent"]);
     let reply = member.join(&mut driver);
-    assert_eq!((reply.error, reply.member_epoch, reply.heartbeat_interval_ms), (ErrorCode::None, 2, 5_000));
+    assert_eq!((reply.error, reply.member_epoch, reply.heartbeat_interval_ms), (ErrorCode::None, 2, 1_000));
     assert_eq!(member.of(driver.topic("t")), [0, 1, 2]);
     let all = [5, 3, 7, 6, 8].map(|kind| (kind, true));
     assert_eq!(driver.written(0), all);
@@ -182,6 +182,19 @@ fn targets_are_computed_at_least_an_interval_apart() {
 }
 
 #[test]
+fn members_of_a_group_that_settles_come_again_soon() {
+    let mut driver = Driver::new(&[("t", 4)]);
+    let (mut first, mut second) = (Consumer::new("a", &["t"]), Consumer::new("b", &["t"]));
+    assert_eq!(first.join(&mut driver).heartbeat_interval_ms, 1_000);
+    assert_eq!(first.beat(&mut driver).heartbeat_interval_ms, 5_000);
+    second.join(&mut driver);
+    assert_eq!(second.beat(&mut driver).heartbeat_interval_ms, 1_000);
+    assert_eq!(first.beat(&mut driver).heartbeat_interval_ms, 1_000);
+    assert_eq!(first.beat(&mut driver).heartbeat_interval_ms, 5_000);
+    assert_eq!(second.beat(&mut driver).heartbeat_interval_ms, 5_000);
+}
+
+#[test]
 fn topics_that_come_grow_and_go_are_seen_at_the_next_heartbeat() {
     let mut driver = Driver::new(&[("t", 1)]);
     let mut member = Consumer::new("m", &["t", "u"]);
@@ -217,7 +230,8 @@ fn settings_of_a_group_win() {
     };
     driver.settings.overrides.insert(GROUP.to_owned(), own);
     let mut member = Consumer::new("m", &["t"]);
-    assert_eq!(member.join(&mut driver).heartbeat_interval_ms, 7_000);
+    member.join(&mut driver);
+    assert_eq!(driver.heartbeat(member.plain(2)).heartbeat_interval_ms, 7_000);
     driver.pass(49_999);
     assert_eq!(driver.state(), "Stable");
     driver.pass(1);
