@@ -1,7 +1,7 @@
 //! Real clients against the broker: what people will connect with must find in it the Kafka that it knows.
 //!
-//! The scenarios are written once (`scenarios/`) and run by every client that is able to; `drivers/` and `clients/` make the
-//! clients look alike, and judge nothing. `TIDELOG_TEST_BROKER=kafka` runs them against a real Kafka, which must pass too, and
+//! The scenarios are written once (`scenarios/`) and run by every client that is able to; `drivers/` and `tests/clients/` make
+//! the clients look alike, and judge nothing. `TIDELOG_TEST_BROKER=kafka` runs them against a real Kafka, which must pass too, and
 //! `TIDELOG_TEST_BROKER=HOST:PORT` against a broker that runs already. `TIDELOG_TEST_SCENARIO=NAME` runs only the scenarios
 //! whose names contain NAME.
 #![cfg(test)]

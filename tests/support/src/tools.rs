@@ -10,15 +10,16 @@ pub enum Part {
     Debian,
     /// The folder with the jars of Kafka's broker, clients and coordinators.
     KafkaJars,
-    /// The folder with the jars of Kafka's command-line tools.
+    /// The folder with the jars of Kafka's command-line tools, Streams and Connect.
     KafkaToolJars,
     /// A Python interpreter that imports the Python clients.
     Python,
     /// The `node_modules` folder with the JavaScript clients.
     Node,
-    /// The compiled Go client of `tests/compat`.
+    /// The folder with the compiled Go clients of `tests/clients`.
     Go,
-    /// The folder with the compiled Java client of `tests/compat`; it runs with the jars of [`Self::KafkaJars`].
+    /// The folder with the compiled Java clients of `tests/clients`; they run with the jars of [`Self::KafkaJars`], and those that
+    /// need Streams with the jars of [`Self::KafkaToolJars`].
     Java,
 }
 

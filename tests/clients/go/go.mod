@@ -1,4 +1,4 @@
-module tidelog/tests/compat
+module tidelog/tests/clients
 
 go 1.24.0
 
