@@ -90,6 +90,11 @@ struct Groups {
 }
 
 impl Groups {
+    /// The one group that was named, if it is one.
+    fn only(&self) -> Option<&str> {
+        self.groups.first().filter(|_| self.groups.len() == 1).map(String::as_str)
+    }
+
     /// The ids: those that were given, or those that the cluster knows.
     fn ids(&self, cluster: &mut Cluster) -> Result<Vec<String>, CliError> {
         let mut ids = self.groups.clone();
@@ -232,13 +237,13 @@ fn delete(cluster: &mut Cluster, groups: &Groups, if_exists: bool, format: Outpu
             output::json(&json!({ "deleted": deleted, "failed": failed }))?;
         }
     }
-    // One is told as the error that it is; of more, all are named and the last line counts them.
-    let count = failed.len();
-    match failed.into_values().next() {
-        Some(error) if count == 1 => Err(error.into()),
-        Some(first) => Err(CliError::Failed(format!("{count} groups were not deleted; the first: {first}"))),
-        None => Ok(()),
+    if failed.len() > 1 {
+        for error in failed.values() {
+            output::note(&output::visible(&format!("tidelog: {error}")));
+        }
+        return Err(CliError::Failed(format!("{} of {} groups were not deleted", failed.len(), ids.len())));
     }
+    failed.into_values().next().map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn delete_offsets(

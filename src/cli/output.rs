@@ -23,7 +23,8 @@ pub(crate) fn problem(error: &CliError) {
         }
         source = cause.source();
     }
-    note(&line);
+    // A name from outside, such as a group's, may contain what a terminal would obey.
+    note(&visible(&line));
 }
 
 /// Prints a line for people on standard error.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::cli::client::offsets::{Offsets, TopicPartition};
 
-/// The offsets of some groups, as lines of a file.
-pub(super) fn write(groups: &BTreeMap<String, Offsets>) -> String {
-    let prefix = |group| if groups.len() > 1 { format!("{},", quoted(group)) } else { String::new() };
+/// The offsets of some groups, as lines of a file; the lines do not name the group if it is the only one that can be meant.
+pub(super) fn write(groups: &BTreeMap<String, Offsets>, only_group: Option<&str>) -> String {
+    let prefix = |group| if only_group.is_none() { format!("{},", quoted(group)) } else { String::new() };
     let lines = groups.iter().flat_map(|(group, offsets)| {
         let prefix = prefix(group);
         offsets.iter().map(move |(at, offset)| format!("{prefix}{},{},{offset}\n", quoted(&at.topic), at.partition))
@@ -89,12 +89,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let one = BTreeMap::from([("g".to_owned(), offsets(&[("t", 0, 5), ("t", 1, 7)]))]);
-        assert_eq!(write(&one), "t,0,5\nt,1,7\n");
-        assert_eq!(read(&write(&one), Some("g")), Ok(one));
+        assert_eq!(write(&one, Some("g")), "t,0,5\nt,1,7\n");
+        assert_eq!(write(&one, None), "g,t,0,5\ng,t,1,7\n");
+        assert_eq!(read(&write(&one, Some("g")), Some("g")), Ok(one));
         let odd = "a \"quoted\", odd\nname ";
         let two =
             BTreeMap::from([(odd.to_owned(), offsets(&[("t", 0, 5)])), ("h".to_owned(), offsets(&[("u", 3, 0)]))]);
-        assert_eq!(read(&write(&two), None), Ok(two));
+        assert_eq!(read(&write(&two, None), None), Ok(two));
     }
 
     #[test]

@@ -46,7 +46,8 @@ struct Mode {
     /// Only show what would be done; the default
     #[arg(long, conflicts_with = "execute")]
     dry_run: bool,
-    /// Print the new offsets as CSV, which --from-file reads: TOPIC,PARTITION,OFFSET, with GROUP first if there are more
+    /// Print the new offsets as CSV, which --from-file reads: TOPIC,PARTITION,OFFSET, with GROUP first unless one
+    /// group is named
     #[arg(long)]
     export: bool,
 }
@@ -111,7 +112,7 @@ pub(super) fn run(cluster: &mut Cluster, args: &ResetArgs, format: OutputFormat)
         return Err(CliError::Usage("--export prints CSV: leave out --output json".to_owned()));
     }
     let ids = args.groups.ids(cluster)?;
-    let way = way(args, &ids)?;
+    let way = way(args)?;
     let scope = if args.way.from_file.is_some() {
         Scope::Given
     } else if args.all_topics {
@@ -129,9 +130,12 @@ pub(super) fn run(cluster: &mut Cluster, args: &ResetArgs, format: OutputFormat)
     if args.mode.execute {
         for (done, (group, plan)) in plans.iter().enumerate() {
             progress.show(|| format!("{done} of {} groups reset", plans.len()));
-            if !plan.new.is_empty() {
-                offsets::commit(cluster, group, &plan.new)?;
+            if plan.new.is_empty() {
+                continue;
             }
+            offsets::commit(cluster, group, &plan.new).inspect_err(|_| {
+                output::note(&format!("tidelog: {done} of {} groups were reset before this one:", plans.len()));
+            })?;
         }
     }
     drop(progress);
@@ -143,7 +147,7 @@ pub(super) fn run(cluster: &mut Cluster, args: &ResetArgs, format: OutputFormat)
     Ok(())
 }
 
-fn way(args: &ResetArgs, ids: &[String]) -> Result<Way, CliError> {
+fn way(args: &ResetArgs) -> Result<Way, CliError> {
     let WayArgs { to_earliest, to_latest, to_current: _, to_offset, shift_by, by_duration, to_datetime, from_file } =
         &args.way;
     let now_ms = time::wall_ms();
@@ -162,8 +166,9 @@ fn way(args: &ResetArgs, ids: &[String]) -> Result<Way, CliError> {
     } else if let Some(path) = from_file {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| CliError::Io { what: name.clone(), source })?;
-        let only_group = ids.first().filter(|_| ids.len() == 1).map(String::as_str);
-        Way::Given(csv::read(&text, only_group).map_err(|problem| CliError::Failed(format!("{name}: {problem}")))?)
+        Way::Given(
+            csv::read(&text, args.groups.only()).map_err(|problem| CliError::Failed(format!("{name}: {problem}")))?,
+        )
     } else {
         Way::Current
     })
@@ -185,7 +190,7 @@ fn check_is_inactive(cluster: &mut Cluster, group: &str) -> Result<(), CliError>
 fn print(args: &ResetArgs, plans: BTreeMap<String, Plan>, format: OutputFormat) -> Result<(), CliError> {
     if args.mode.export {
         let new: BTreeMap<String, Offsets> = plans.into_iter().map(|(group, plan)| (group, plan.new)).collect();
-        let text = csv::write(&new);
+        let text = csv::write(&new, args.groups.only());
         return if text.is_empty() { Ok(()) } else { output::line(text.trim_end_matches('\n')) };
     }
     match format {

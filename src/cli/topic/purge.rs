@@ -55,11 +55,24 @@ pub(super) fn run(cluster: &mut Cluster, args: &PurgeArgs, format: OutputFormat)
     }
     let mut progress = output::Progress::start();
     let mut purged: Vec<(&String, Starts)> = Vec::new();
+    let mut refused = None;
     for (topic, before) in &wanted {
         progress.show(|| format!("{} of {} topics purged", purged.len(), wanted.len()));
-        purged.push((topic, admin::delete_records(cluster, topic, before)?));
+        match admin::delete_records(cluster, topic, before) {
+            Ok(starts) => purged.push((topic, starts)),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
     }
     drop(progress);
+    // What is gone is gone, and is told also when a later topic refused.
+    print(&purged, format)?;
+    refused.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn print(purged: &[(&String, Starts)], format: OutputFormat) -> Result<(), CliError> {
     match format {
         OutputFormat::Text => {
             let begins = purged.iter().flat_map(|(topic, starts)| starts.iter().map(move |start| (topic, start)));
