@@ -89,15 +89,23 @@ impl GroupShard {
         }
     }
 
-    /// A classic group whose record was written just now, by what was a KIP-848 group: sessions begin, and its members are
-    /// asked to rejoin.
-    pub(in crate::group) fn take_over(&mut self, context: &Context<'_>, group_id: &str, out: &mut GroupOutcome) {
+    /// A classic group whose record was written just now, by what was a KIP-848 group: sessions begin, and if what it was
+    /// assigned is not what it should be, its members are asked to rejoin.
+    pub(in crate::group) fn take_over(
+        &mut self,
+        context: &Context<'_>,
+        group_id: &str,
+        must_rebalance: bool,
+        out: &mut GroupOutcome,
+    ) {
         let Some(mut turn) = self.turn(group_id, context, out) else { return };
         for member_id in turn.group.members.ids() {
             turn.prolong_session(&member_id);
         }
-        let emptied = turn.prepare_rebalance();
-        self.write(context, group_id, emptied.into(), out);
+        if must_rebalance {
+            let emptied = turn.prepare_rebalance();
+            self.write(context, group_id, emptied.into(), out);
+        }
     }
 }
 

@@ -143,14 +143,13 @@ impl GroupShard {
         let replaced = join.replaces.as_deref().unwrap_or(member_id);
         let downgrade = if join.downgrades {
             let group = self.known_consumer(group_id)?;
-            group.downgrade_with(context, (member_id, &join.about, replaced)).map(|plan| (plan, group.epoch))
+            group.downgrade_with(context, (member_id, &join.about, replaced))
         } else {
             None
         };
-        if let Some((plan, generation)) = downgrade {
-            self.cancel_member_timers(group_id, replaced);
-            self.downgrade(context, group_id, &plan, out)?;
-            return Ok(Some(generation));
+        if let Some(downgrade) = downgrade {
+            self.downgrade(context, group_id, &downgrade, out)?;
+            return Ok(Some(downgrade.generation()));
         }
         let seat = Seat { group_id, member_id };
         if let Some(replaced) = &join.replaces {

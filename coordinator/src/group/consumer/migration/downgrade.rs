@@ -13,6 +13,8 @@ use crate::records::group_metadata::{GroupMetadataKey, GroupMetadataValue, Membe
 #[derive(Debug)]
 pub(in crate::group::consumer) struct Downgrade {
     value: GroupMetadataValue,
+    /// Whether its members may own something else than what the record says.
+    must_rebalance: bool,
 }
 
 impl ConsumerGroup {
@@ -37,7 +39,8 @@ impl ConsumerGroup {
         self.downgraded(context, &members)
     }
 
-    /// What the group becomes if this classic member takes the place of its only other one, which had this id.
+    /// What the group becomes if this classic member takes the place of its only other one, which had this id. The target
+    /// stands, so that nobody has to rejoin, unless it is older than what the members subscribe to.
     pub(super) fn downgrade_with(
         &self,
         context: &Context<'_>,
@@ -48,7 +51,12 @@ impl ConsumerGroup {
             members.push((other_id.as_str(), &other.about, other.about.classic.as_ref()?, self.target().get(other_id)));
         }
         members.push((member_id, about, about.classic.as_ref()?, self.target().get(replaced)));
-        if may_become_classic(context, members.len()) { self.downgraded(context, &members) } else { None }
+        if !may_become_classic(context, members.len()) {
+            return None;
+        }
+        let before = &self.member(replaced)?.about;
+        let is_stale = self.target_epoch < self.epoch || before.topics != about.topics || !before.pattern.is_empty();
+        self.downgraded(context, &members).map(|downgrade| Downgrade { must_rebalance: is_stale, ..downgrade })
     }
 
     fn downgraded(
@@ -62,6 +70,7 @@ impl ConsumerGroup {
             .iter()
             .map(|(id, about, classic, target)| member(context.topics, protocol, (id, about, classic), *target));
         Some(Downgrade {
+            must_rebalance: true,
             value: GroupMetadataValue {
                 protocol_type: "consumer".to_owned(),
                 generation: self.epoch,
@@ -74,8 +83,15 @@ impl ConsumerGroup {
     }
 }
 
+impl Downgrade {
+    /// The generation that a member is in which made the group a classic one by joining: none yet, if it has to rejoin.
+    pub(super) const fn generation(&self) -> i32 {
+        if self.must_rebalance { 0 } else { self.value.generation }
+    }
+}
+
 impl GroupShard {
-    /// Makes a group what it is to become, and asks its members to rejoin: what they own may not be what they should.
+    /// Makes a group what it is to become.
     pub(in crate::group::consumer) fn downgrade(
         &mut self,
         context: &Context<'_>,
@@ -94,7 +110,7 @@ impl GroupShard {
         }
         let key = GroupMetadataKey { group: group_id.to_owned() };
         self.accept(&GroupRecord::GroupMetadata(key, Some(downgrade.value.clone())), out)?;
-        self.take_over(context, group_id, out);
+        self.take_over(context, group_id, downgrade.must_rebalance, out);
         Ok(())
     }
 }

@@ -406,7 +406,24 @@ fn a_static_member_goes_from_one_protocol_to_the_other_and_back() {
     let to = back.join(&mut driver);
     assert_eq!(back.joined(&driver, to).error, ErrorCode::None);
     assert!(is_classic(&driver));
+    // It has what the one before had: nobody has to rejoin.
+    let to = back.sync(&mut driver, &[]);
+    assert_eq!((back.synced(&driver, to).0.error, back.count()), (ErrorCode::None, 4));
+    assert_eq!(back.beat(&mut driver), ErrorCode::None);
     assert_eq!(driver.heartbeat(newer.plain(newer.epoch)).error, ErrorCode::GroupIdNotFound);
+}
+
+#[test]
+fn a_static_member_that_reads_other_topics_has_to_rejoin() {
+    let mut driver = Driver::new(&[("t", 4), ("u", 2)]);
+    Consumer::new("n", &["t"]).instance("i").join(&mut driver);
+    let mut back = Classic { instance_id: Some("i".to_owned()), ..Classic::new("k", Mode::Eager, &["u"]) };
+    let to = back.join(&mut driver);
+    assert_eq!(back.joined(&driver, to).generation_id, 0);
+    assert!(is_classic(&driver));
+    assert_eq!(back.beat(&mut driver), ErrorCode::IllegalGeneration);
+    let to = back.join(&mut driver);
+    assert_eq!((back.joined(&driver, to).error, back.generation), (ErrorCode::None, 3));
 }
 
 #[test]
