@@ -326,3 +326,13 @@ pub(super) fn partitions(assignment: &[TopicPartitions]) -> BTreeSet<(TopicId, i
     let each = assignment.iter();
     each.flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic_id, *partition))).collect()
 }
+
+/// Numbers that look random and are the same each time.
+pub(super) struct Numbers(pub(super) u64);
+
+impl Numbers {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+}

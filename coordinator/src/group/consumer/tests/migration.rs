@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::wire::{Encoder, Form, Reader};
 use model::{ErrorCode, TopicId};
 
-use super::driver::{Consumer, Driver, GROUP, hard_state};
+use super::driver::{Consumer, Driver, GROUP, Numbers, hard_state};
 use crate::group::event::{
     Client, GroupEvent, GroupReply, Heartbeat, JoinGroup, JoinGroupReply, LeaveGroup, LeavingMember, SyncGroup,
     SyncGroupReply,
@@ -172,6 +172,23 @@ impl Classic {
                 return;
             }
         }
+    }
+
+    /// The same, as another member if this one was forgotten.
+    fn live_again(&mut self, driver: &mut Driver, round: usize) {
+        if self.generation >= 0 {
+            match self.beat(driver) {
+                ErrorCode::None | ErrorCode::RebalanceInProgress => {}
+                ErrorCode::IllegalGeneration => self.owned.clear(),
+                _ => {
+                    *self = Self {
+                        topics: self.topics.clone(),
+                        ..Self::new(&format!("{}-{round}", self.member_id), self.mode, &[])
+                    }
+                }
+            }
+        }
+        self.live(driver);
     }
 
     fn leave(&self, driver: &mut Driver) -> ErrorCode {
@@ -444,4 +461,58 @@ fn a_partition_that_a_leader_gave_twice_has_one_owner() {
 
 fn partitions_of(assignment: &[(TopicId, String, Vec<i32>)]) -> usize {
     assignment.iter().map(|(_, _, partitions)| partitions.len()).sum()
+}
+
+#[test]
+fn members_of_both_kinds_come_to_rest_whatever_they_did() {
+    for seed in 0..30 {
+        let mut numbers = Numbers(seed);
+        let (mut driver, first, second) = classic_group([Mode::Eager, Mode::Cooperative][numbers.below(2)]);
+        // One newer member stays, so that the group stays of its kind.
+        let mut newer: Vec<_> = ["n0", "n1", "n2"].map(|id| Consumer::new(id, &["t"])).into();
+        newer[0].join(&mut driver);
+        let mode = first.mode;
+        let mut older = vec![first, second];
+        for round in 0..200 {
+            newer[0].beat(&mut driver);
+            let which = numbers.below(2);
+            match numbers.below(12) {
+                0 => driver.pass(9_000),
+                1 => driver.pass(2_000),
+                2 => driver.restart(),
+                3 => driver.set_topic("t", i32::try_from(1 + round % 9).expect("small")),
+                4 => {
+                    older[which].leave(&mut driver);
+                    older[which] = Classic::new(&format!("k{which}-{round}"), mode, &["t"]);
+                }
+                5 => {
+                    newer[1 + which].leave(&mut driver, -1);
+                    newer[1 + which].epoch = 0;
+                }
+                6..9 if newer[1 + which].epoch == 0 => drop(newer[1 + which].join(&mut driver)),
+                6..9 => drop(newer[1 + which].beat(&mut driver)),
+                _ => older[which].live_again(&mut driver, round),
+            }
+        }
+        for round in 200..240 {
+            for member in &mut older {
+                member.live_again(&mut driver, round);
+            }
+            for member in &mut newer {
+                if member.epoch == 0 {
+                    member.join(&mut driver)
+                } else {
+                    member.beat(&mut driver)
+                };
+            }
+            driver.pass(1_000);
+        }
+        let (_, partitions) = crate::group::Topics::by_name(&driver.world, "t").expect("it is never deleted");
+        let mut owned: Vec<_> = older.iter().flat_map(|member| member.owned.values().flatten().copied()).collect();
+        owned.extend(newer.iter().flat_map(|member| member.owned.iter().map(|(_, partition)| *partition)));
+        owned.sort_unstable();
+        assert_eq!(owned, (0..partitions).collect::<Vec<_>>(), "seed {seed}");
+        assert_eq!(driver.state(), "Stable", "seed {seed}");
+        assert_eq!(hard_state(&driver.replayed()), hard_state(&driver.shard), "seed {seed}");
+    }
 }

@@ -5,17 +5,7 @@ use std::collections::BTreeSet;
 
 use model::ErrorCode;
 
-use super::driver::{Consumer, Driver, hard_state};
-
-/// Numbers that look random and are the same each time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).expect("31 bits") % bound
-    }
-}
+use super::driver::{Consumer, Driver, Numbers, hard_state};
 
 const TOPICS: [&str; 4] = ["a1", "a2", "b1", "b2"];
 const MEMBERS: usize = 7;
