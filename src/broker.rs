@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
+use crate::coordinators::Coordinators;
 use crate::metadata::Metadata;
 use crate::partitions::{DataDirectory, FetchSessions};
 
@@ -14,6 +15,8 @@ pub(crate) struct Broker {
     pub(crate) clock: Clock,
     /// What exists, and how to change it.
     pub(crate) metadata: Metadata,
+    /// The groups.
+    pub(crate) coordinators: Coordinators,
     /// What readers asked for before.
     pub(crate) fetch_sessions: FetchSessions,
     /// Where the logs are.
@@ -28,11 +31,13 @@ impl Broker {
     pub(crate) fn new(
         clock: Clock,
         metadata: Metadata,
+        coordinators: Coordinators,
         fetch_sessions: FetchSessions,
         data_directory: DataDirectory,
         cluster_id: String,
     ) -> Self {
-        Self { clock, metadata, fetch_sessions, data_directory, cluster_id, stopping: AtomicBool::new(false) }
+        let stopping = AtomicBool::new(false);
+        Self { clock, metadata, coordinators, fetch_sessions, data_directory, cluster_id, stopping }
     }
 
     /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local`

@@ -7,6 +7,7 @@ mod background;
 mod broker;
 mod cli;
 mod clock;
+mod coordinators;
 mod metadata;
 mod net;
 mod partitions;

@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::background::Background;
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::coordinators::{CoordinatorThreads, Coordinators};
 use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
 use crate::net::{ByteBudget, ColdReads, EventLoops, NetOptions, listener};
 use crate::partitions::{DataDirectory, FetchSessions, Registry};
@@ -92,8 +93,8 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
         addresses.push(socket.local_addr().map_err(ServeError::System)?);
     }
     let leftovers = parts.log_manager.leftovers();
-    let (broker, metadata_thread) = parts.broker(&config)?;
     let (stop, stopping) = watch::channel(false);
+    let (broker, threads) = parts.broker(&config, &stopping)?;
     let loops = start_loops(&config, &broker, &stopping).map_err(ServeError::System)?;
     let background =
         Background::start(Arc::clone(&parts.registry), parts.clock, &config, leftovers).map_err(ServeError::System)?;
@@ -119,10 +120,23 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     }
     background.stop();
     drop(broker);
-    if metadata_thread.join().is_err() {
-        warn!("the metadata thread ended with a panic");
-    }
+    threads.join();
     parts.close()
+}
+
+/// The threads of the broker's parts, which end when the broker stops and is dropped.
+struct Threads {
+    coordinators: CoordinatorThreads,
+    metadata: JoinHandle<()>,
+}
+
+impl Threads {
+    fn join(self) {
+        self.coordinators.join();
+        if self.metadata.join().is_err() {
+            warn!("the metadata thread ended with a panic");
+        }
+    }
 }
 
 /// What lies beneath the broker.
@@ -149,7 +163,11 @@ impl Parts {
         Ok(Self { clock, log_manager, group_commit, registry })
     }
 
-    fn broker(&self, config: &Arc<BrokerConfig>) -> Result<(Arc<Broker>, JoinHandle<()>), ServeError> {
+    fn broker(
+        &self,
+        config: &Arc<BrokerConfig>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<(Arc<Broker>, Threads), ServeError> {
         let log = MetadataLog::open(&self.log_manager, self.clock.now())?;
         let options = MetadataOptions { config: Arc::clone(config), clock: self.clock };
         let was_clean = self.log_manager.was_clean();
@@ -160,9 +178,11 @@ impl Parts {
             count(config.fetch_session_partitions_max),
         );
         let data_directory = DataDirectory::new(Arc::clone(&self.log_manager));
+        let (coordinators, running) =
+            Coordinators::start(metadata.images(), self.clock, stopping).map_err(ServeError::System)?;
         let cluster_id = self.log_manager.cluster_id().to_owned();
-        let broker = Broker::new(self.clock, metadata, sessions, data_directory, cluster_id);
-        Ok((Arc::new(broker), thread))
+        let broker = Broker::new(self.clock, metadata, coordinators, sessions, data_directory, cluster_id);
+        Ok((Arc::new(broker), Threads { coordinators: running, metadata: thread }))
     }
 
     fn close(self) -> Result<(), ServeError> {

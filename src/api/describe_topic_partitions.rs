@@ -15,7 +15,7 @@ use protocol::messages::describe_topic_partitions::{
 use super::operations;
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::Topic;
+use crate::metadata::{Topic, is_internal};
 
 pub(super) struct DescribeTopicPartitions;
 
@@ -98,6 +98,7 @@ impl Page {
         self.response.topics.push(DescribeTopicPartitionsResponseTopic {
             name: Some(topic.name.as_str().to_owned()),
             topic_id: topic.id,
+            is_internal: is_internal(topic.name.as_str()),
             partitions,
             topic_authorized_operations: operations::topic(true),
             ..DescribeTopicPartitionsResponseTopic::default()

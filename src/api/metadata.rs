@@ -17,7 +17,7 @@ use protocol::messages::metadata::{
 use super::operations;
 use super::{Api, Peer, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::{Image, NewTopic, Topic};
+use crate::metadata::{Image, NewTopic, Topic, is_internal, wanted_topic};
 
 /// The first version that looks topics up by id; in v10 and v11 the field is there but means nothing.
 const IDS_FROM: i16 = 12;
@@ -130,7 +130,7 @@ fn missing(image: &Image, asked: &Asked) -> Vec<NewTopic> {
             && TopicName::parse(name).is_ok()
             && !wishes.iter().any(|wish| wish.name == *name)
         {
-            wishes.push(NewTopic { name: name.clone(), partitions: -1, replication_factor: -1, ..NewTopic::default() });
+            wishes.push(wanted_topic(name, &image.broker));
         }
     }
     wishes
@@ -209,6 +209,7 @@ impl Describe {
         MetadataResponseTopic {
             name: Some(topic.name.as_str().to_owned()),
             topic_id: topic.id,
+            is_internal: is_internal(topic.name.as_str()),
             partitions: topic.indexes().map(partition).collect(),
             topic_authorized_operations: operations::topic(self.with_topic_operations),
             ..MetadataResponseTopic::default()

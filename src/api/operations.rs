@@ -10,6 +10,9 @@ const TOPIC: i32 = 0b1101_1111_1000;
 /// idempotent write 12.
 const CLUSTER: i32 = 0b1_1111_1010_0000;
 
+/// Every operation on a group: read 3, delete 6, describe 8, describe configs 10, alter configs 11.
+const GROUP: i32 = 0b1101_0100_1000;
+
 /// The operations on a topic.
 pub(super) const fn topic(is_asked: bool) -> i32 {
     if is_asked { TOPIC } else { NOT_ASKED }
@@ -18,4 +21,9 @@ pub(super) const fn topic(is_asked: bool) -> i32 {
 /// The operations on the cluster.
 pub(super) const fn cluster(is_asked: bool) -> i32 {
     if is_asked { CLUSTER } else { NOT_ASKED }
+}
+
+/// The operations on a group.
+pub(super) const fn group(is_asked: bool) -> i32 {
+    if is_asked { GROUP } else { NOT_ASKED }
 }

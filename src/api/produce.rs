@@ -19,13 +19,16 @@ use storage::error::AppendError;
 
 use super::{Api, CloseReason, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::{Image, Topic};
+use crate::metadata::{Image, Topic, is_internal};
 use crate::partitions::Partition;
 
 /// The first version whose clients know zstd (KIP-110).
 const ZSTD_FROM: i16 = 7;
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
+
+/// The one client id that may write to internal topics: Kafka's own tools use it.
+const TOOLS_CLIENT_ID: &str = "__admin_client";
 
 pub(super) struct Produce;
 
@@ -48,6 +51,7 @@ impl Api for Produce {
             now: broker.clock.now(),
             acks,
             has_transactional_id: request.transactional_id.is_some(),
+            is_tool: context.client_id == Some(TOOLS_CLIENT_ID),
         };
         let mut waits = Vec::new();
         // A topic without partitions is not answered.
@@ -113,6 +117,7 @@ struct Append<'a> {
     now: Timestamp,
     acks: Result<Acks, ErrorCode>,
     has_transactional_id: bool,
+    is_tool: bool,
 }
 
 impl Append<'_> {
@@ -159,6 +164,9 @@ impl Append<'_> {
                 ErrorCode::TransactionalIdAuthorizationFailed
             };
             return Err(code.into());
+        }
+        if is_internal(topic.name.as_str()) && !self.is_tool {
+            return Err(ErrorCode::InvalidTopicException.into());
         }
         let log_start_offset = partition.log().log_start_offset();
         let batch = batch.check(&topic.config, self.now).map_err(|error| Refusal::from(error).at(log_start_offset))?;

@@ -37,6 +37,15 @@ apis! {
     fetch::Fetch;
     list_offsets::ListOffsets;
     metadata::Metadata;
+    offset_commit::OffsetCommit;
+    offset_fetch::OffsetFetch;
+    find_coordinator::FindCoordinator;
+    join_group::JoinGroup;
+    heartbeat::Heartbeat;
+    leave_group::LeaveGroup;
+    sync_group::SyncGroup;
+    describe_groups::DescribeGroups;
+    list_groups::ListGroups;
     api_versions::ApiVersions;
     create_topics::CreateTopics;
     delete_topics::DeleteTopics;
@@ -48,14 +57,18 @@ apis! {
     alter_replica_log_dirs::AlterReplicaLogDirs;
     describe_log_dirs::DescribeLogDirs;
     create_partitions::CreatePartitions;
+    delete_groups::DeleteGroups;
     elect_leaders::ElectLeaders;
     incremental_alter_configs::IncrementalAlterConfigs;
     alter_partition_reassignments::AlterPartitionReassignments;
     list_partition_reassignments::ListPartitionReassignments;
+    offset_delete::OffsetDelete;
     describe_quorum::DescribeQuorum;
     update_features::UpdateFeatures;
     describe_cluster::DescribeCluster;
     unregister_broker::UnregisterBroker;
+    consumer_group_heartbeat::ConsumerGroupHeartbeat;
+    consumer_group_describe::ConsumerGroupDescribe;
     describe_topic_partitions::DescribeTopicPartitions;
 }
 

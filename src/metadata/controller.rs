@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use arc_swap::ArcSwap;
 use model::config::BrokerConfig;
 use model::{ErrorCode, ProducerId, TopicId, TopicName};
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +14,7 @@ use tracing::error;
 use super::configs::ConfigChange;
 use super::features::FeatureUpdate;
 use super::image::Image;
+use super::images::{Images, Publisher, publish};
 use super::log::{MetadataLog, MetadataLogError, QuorumLog};
 use super::record::MetadataRecord;
 use super::runtime::Runtime;
@@ -52,7 +52,7 @@ pub(crate) struct MetadataOptions {
 /// The door to the metadata: the image to read, commands to change it.
 #[derive(Debug)]
 pub(crate) struct Metadata {
-    image: Arc<ArcSwap<Image>>,
+    images: Images,
     commands: mpsc::Sender<Command>,
     producer_ids: tokio::sync::Mutex<std::ops::Range<i64>>,
     quorum_log: QuorumLog,
@@ -77,21 +77,25 @@ impl Metadata {
             runtime.begin_after_unclean_stop()?;
         }
         runtime.open_everything();
-        let image = Arc::new(ArcSwap::from_pointee(runtime.image().clone()));
         let (quorum_log, leader_epoch) = (runtime.quorum_log(), runtime.leader_epoch());
+        let (publisher, images) = publish(runtime.image().clone());
         let (commands, queue) = mpsc::channel(queue_max);
-        let published = Arc::clone(&image);
         let thread = std::thread::Builder::new()
             .name("metadata".to_owned())
-            .spawn(move || serve(runtime, queue, &published))
+            .spawn(move || serve(runtime, queue, &publisher))
             .map_err(MetadataLogError::Thread)?;
         let producer_ids = tokio::sync::Mutex::new(0..0);
-        Ok((Self { image, commands, producer_ids, quorum_log, leader_epoch }, thread))
+        Ok((Self { images, commands, producer_ids, quorum_log, leader_epoch }, thread))
     }
 
     /// What exists now.
     pub(crate) fn image(&self) -> arc_swap::Guard<Arc<Image>> {
-        self.image.load()
+        self.images.now()
+    }
+
+    /// The images, for those who want to hear of new ones.
+    pub(crate) fn images(&self) -> &Images {
+        &self.images
     }
 
     /// Creates topics; each on its own merits.
@@ -176,7 +180,7 @@ fn unavailable() -> Refused {
 /// An answer that is let go when the records before it are durable.
 type Held = Box<dyn FnOnce(Result<(), &Refused>) + Send>;
 
-fn serve(mut runtime: Runtime, mut queue: mpsc::Receiver<Command>, published: &ArcSwap<Image>) {
+fn serve(mut runtime: Runtime, mut queue: mpsc::Receiver<Command>, publisher: &Publisher) {
     let mut together = Vec::with_capacity(TOGETHER_MAX);
     while queue.blocking_recv_many(&mut together, TOGETHER_MAX) > 0 {
         let mut decided = Decided::default();
@@ -189,7 +193,7 @@ fn serve(mut runtime: Runtime, mut queue: mpsc::Receiver<Command>, published: &A
         });
         if outcome.is_ok() {
             runtime.apply();
-            published.store(Arc::new(runtime.image().clone()));
+            publisher.publish(runtime.image().clone());
         }
         for answer in decided.held {
             answer(outcome.as_ref().copied());

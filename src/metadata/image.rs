@@ -37,6 +37,11 @@ impl Topic {
         place.ok_or(ErrorCode::UnknownTopicOrPartition)?.as_ref().ok_or(ErrorCode::KafkaStorageError)
     }
 
+    /// Whether it has a partition of this wire index, whatever became of its log.
+    pub(crate) fn has_partition(&self, index: i32) -> bool {
+        usize::try_from(index).is_ok_and(|index| index < self.partitions.len())
+    }
+
     /// The wire indexes of its partitions.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = i32> {
         (0..).take(self.partitions.len())
@@ -52,6 +57,7 @@ pub(crate) struct Image {
     pub(crate) features: FeatureLevels,
     /// The end of the metadata log that the image shows.
     pub(crate) offset: Offset,
+    topics_version: u64,
     /// The broker's config with its dynamic values.
     pub(crate) broker: Arc<BrokerConfig>,
     /// The dynamic values of all brokers.
@@ -82,8 +88,15 @@ impl Image {
         self.topics.range::<str, _>(range).map(|(_, topic)| topic)
     }
 
+    /// A number that grows whenever a topic comes, goes or grows.
+    pub(crate) fn topics_version(&self) -> u64 {
+        self.topics_version
+    }
+
     /// Adds a topic or replaces the one of its name.
     pub(super) fn insert(&mut self, topic: Topic) {
+        let is_known = self.topic_by_id(topic.id).is_some_and(|known| known.partitions.len() == topic.partitions.len());
+        self.topics_version += u64::from(!is_known);
         let topic = Arc::new(topic);
         self.ids.insert(topic.id, Arc::clone(&topic));
         self.topics.insert(topic.name.clone(), topic);
@@ -93,6 +106,7 @@ impl Image {
     pub(super) fn remove(&mut self, id: TopicId) {
         if let Some(topic) = self.ids.remove(&id) {
             self.topics.remove(&topic.name);
+            self.topics_version += 1;
         }
     }
 }

@@ -47,6 +47,27 @@ pub enum GroupEvent {
     TopicsChanged(TopicsChanged),
 }
 
+impl GroupEvent {
+    /// The group that it is about; `None` where it is about all of them.
+    #[must_use]
+    pub fn group_id(&self) -> Option<&str> {
+        match self {
+            Self::JoinGroup(request) => Some(&request.group_id),
+            Self::SyncGroup(request) => Some(&request.group_id),
+            Self::Heartbeat(request) => Some(&request.group_id),
+            Self::LeaveGroup(request) => Some(&request.group_id),
+            Self::ConsumerGroupHeartbeat(request) => Some(&request.group_id),
+            Self::OffsetCommit(request) => Some(&request.group_id),
+            Self::OffsetFetch(request) => Some(&request.group_id),
+            Self::OffsetDelete(request) => Some(&request.group_id),
+            Self::DescribeGroup(request) => Some(&request.group_id),
+            Self::DescribeConsumerGroup(request) => Some(&request.group_id),
+            Self::DeleteGroup(request) => Some(&request.group_id),
+            Self::ListGroups(_) | Self::TopicsChanged(_) => None,
+        }
+    }
+}
+
 /// An answer; the variant is that of the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupReply {

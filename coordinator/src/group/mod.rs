@@ -161,6 +161,19 @@ impl GroupShard {
         replayed
     }
 
+    /// Why this group is refused: one of its records cannot be replayed.
+    #[must_use]
+    pub fn damage_of(&self, group_id: &str) -> Option<&str> {
+        self.damaged.get(group_id).map(String::as_str)
+    }
+
+    /// Refuses the group that a record belongs to: the bytes of its batch are not those that were written.
+    pub fn distrust(&mut self, key: &[u8], problem: &str) {
+        if let Ok(Some(record)) = GroupRecord::decode(key, None) {
+            self.damaged.insert(record.group_id().to_owned(), problem.to_owned());
+        }
+    }
+
     /// Makes a decided record part of the state and of the outcome.
     pub(crate) fn accept(&mut self, record: &GroupRecord, out: &mut GroupOutcome) -> Result<(), ErrorCode> {
         let encoded = record.encode().map_err(|_| ErrorCode::InvalidRequest)?;

@@ -1,0 +1,86 @@
+//! FindCoordinator (key 10), versions 0-6. v1 kinds of keys; v3 flexible; v4 many keys at once (KIP-699); v5 and v6 transactions
+//! version 2 and share groups.
+//! The groups' topic is made when the first group is looked for, and answered when it is there; Kafka answers an error first.
+//! Not here: transactions and share groups, which come with their coordinators.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::ErrorCode;
+use protocol::ApiKey;
+use protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
+
+use super::{Api, Reply, RequestContext};
+use crate::broker::Broker;
+use crate::metadata::{OFFSETS_TOPIC, offsets_topic};
+
+/// The first version with many keys.
+const KEYS_FROM: i16 = 4;
+/// The kind of key that names a group.
+const GROUP: i8 = 0;
+/// The kind of key that names a transactional id.
+const TRANSACTION: i8 = 1;
+
+pub(super) struct FindCoordinator;
+
+impl Api for FindCoordinator {
+    const KEY: ApiKey = ApiKey::FindCoordinator;
+    const VERSIONS: RangeInclusive<i16> = 0..=6;
+    type Request<'frame> = FindCoordinatorRequest<'frame>;
+    type Response = FindCoordinatorResponse;
+
+    fn handle(
+        broker: &Arc<Broker>,
+        context: &RequestContext<'_>,
+        request: FindCoordinatorRequest<'_>,
+    ) -> Reply<FindCoordinatorResponse> {
+        let has_keys = context.version >= KEYS_FROM;
+        let keys = if has_keys { request.coordinator_keys } else { vec![request.key] };
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let (kind, peer) = (request.key_type, context.peer);
+        let find = move |broker: &Broker| {
+            let address = broker.address_for(peer.local, peer.listener);
+            let coordinators = keys.into_iter().map(|key| look_up(broker, kind, key, &address)).collect();
+            if has_keys { many(coordinators) } else { one(coordinators) }
+        };
+        if kind != GROUP || broker.metadata.image().topic(OFFSETS_TOPIC).is_some() {
+            return Reply::now(find(broker));
+        }
+        let broker = Arc::clone(broker);
+        Reply::exclusive(async move {
+            let wish = offsets_topic(&broker.metadata.image().broker);
+            // Refused or not: whether it is there now is what counts, and somebody else may have been faster.
+            drop(broker.metadata.create_topics(vec![wish], false).await);
+            find(&broker)
+        })
+    }
+}
+
+fn look_up(broker: &Broker, kind: i8, key: String, (host, port): &(String, i32)) -> Coordinator {
+    let checked = match kind {
+        // Also where the topic could not be made: there is no coordinator, now.
+        GROUP => broker.coordinators.check(&key).map_err(|_| ErrorCode::CoordinatorNotAvailable),
+        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        _ => Err(ErrorCode::InvalidRequest),
+    };
+    match checked {
+        Ok(()) => {
+            let node_id = broker.metadata.image().broker.node_id;
+            Coordinator { key, node_id, host: host.clone(), port: *port, ..Coordinator::default() }
+        }
+        Err(code) => {
+            let error_message = Some(code.name().to_owned());
+            Coordinator { key, node_id: -1, port: -1, error_code: code.code(), error_message, ..Coordinator::default() }
+        }
+    }
+}
+
+fn many(coordinators: Vec<Coordinator>) -> FindCoordinatorResponse {
+    FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() }
+}
+
+fn one(coordinators: Vec<Coordinator>) -> FindCoordinatorResponse {
+    let Coordinator { key: _, node_id, host, port, error_code, error_message } =
+        coordinators.into_iter().next().unwrap_or_default();
+    FindCoordinatorResponse { node_id, host, port, error_code, error_message, ..FindCoordinatorResponse::default() }
+}

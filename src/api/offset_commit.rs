@@ -1,0 +1,109 @@
+//! OffsetCommit (key 8), versions 2-10. v5 no retention time of its own; v6 leader epochs; v7 static members (KIP-345); v8
+//! flexible; v9 members of KIP-848 groups; v10 names topics by id.
+//! Topics and partitions that do not exist are answered here; the others by the group.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use coordinator::group::event::{CommitPartition, CommitTopic, OffsetCommit as Event, OffsetCommitReply};
+use model::{ErrorCode, TopicId};
+use protocol::ApiKey;
+use protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+
+use super::{Api, Reply, RequestContext};
+use crate::broker::Broker;
+use crate::metadata::{Image, Topic};
+
+/// The first version that names topics by id.
+const IDS_FROM: i16 = 10;
+
+pub(super) struct OffsetCommit;
+
+impl Api for OffsetCommit {
+    const KEY: ApiKey = ApiKey::OffsetCommit;
+    const VERSIONS: RangeInclusive<i16> = 2..=10;
+    type Request<'frame> = OffsetCommitRequest<'frame>;
+    type Response = OffsetCommitResponse;
+
+    fn handle(
+        broker: &Arc<Broker>,
+        context: &RequestContext<'_>,
+        request: OffsetCommitRequest<'_>,
+    ) -> Reply<OffsetCommitResponse> {
+        let image = broker.metadata.image();
+        let judged = request.topics.iter().map(|topic| judge(&image, topic, context.version));
+        let (topics, wanted): (Vec<_>, Vec<_>) = judged.unzip();
+        let wanted: Vec<CommitTopic> = wanted.into_iter().flatten().collect();
+        if wanted.is_empty() {
+            return Reply::now(OffsetCommitResponse { topics, ..OffsetCommitResponse::default() });
+        }
+        let asked = broker.coordinators.offset_commit(Event {
+            group_id: request.group_id.to_owned(),
+            generation_id_or_member_epoch: request.generation_id_or_member_epoch,
+            member_id: request.member_id.to_owned(),
+            group_instance_id: request.group_instance_id.map(str::to_owned),
+            retention_time_ms: request.retention_time_ms,
+            version: context.version,
+            topics: wanted,
+        });
+        Reply::later(async move { filled_in(topics, asked.await.unwrap_or_else(OffsetCommitReply::Refused)) })
+    }
+}
+
+/// The answer for a topic as far as it is known here, and what of it the group is asked for.
+fn judge(
+    image: &Image,
+    topic: &OffsetCommitRequestTopic<'_>,
+    version: i16,
+) -> (OffsetCommitResponseTopic, Option<CommitTopic>) {
+    let has_id = version >= IDS_FROM;
+    let known = if has_id { image.topic_by_id(topic.topic_id) } else { image.topic(topic.name) };
+    let missing = if has_id && known.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+    let exists = |partition: &OffsetCommitRequestPartition<'_>| {
+        known.is_some_and(|known| known.has_partition(partition.partition_index))
+    };
+    let partitions = topic.partitions.iter().map(|partition| OffsetCommitResponsePartition {
+        partition_index: partition.partition_index,
+        error_code: if exists(partition) { ErrorCode::None.code() } else { missing.code() },
+    });
+    let answer = OffsetCommitResponseTopic {
+        name: topic.name.to_owned(),
+        topic_id: topic.topic_id,
+        partitions: partitions.collect(),
+    };
+    let wanted = |known: &Arc<Topic>| CommitTopic {
+        name: known.name.as_str().to_owned(),
+        // Only who names the id has said which topic of this name it has read.
+        id: if has_id { known.id } else { TopicId::ZERO },
+        partitions: topic.partitions.iter().filter(|partition| exists(partition)).map(commit).collect(),
+    };
+    (answer, known.map(wanted).filter(|wanted| !wanted.partitions.is_empty()))
+}
+
+fn commit(partition: &OffsetCommitRequestPartition<'_>) -> CommitPartition {
+    CommitPartition {
+        index: partition.partition_index,
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.committed_metadata.map(str::to_owned),
+    }
+}
+
+/// The answer with the group's codes where the group was asked.
+fn filled_in(mut topics: Vec<OffsetCommitResponseTopic>, reply: OffsetCommitReply) -> OffsetCommitResponse {
+    let (of_all, of_each) = match reply {
+        OffsetCommitReply::Refused(code) => (code, Vec::new()),
+        OffsetCommitReply::Each(codes) => (ErrorCode::UnknownServerError, codes),
+    };
+    let mut codes = of_each.into_iter().flatten();
+    for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        // Those that do not exist were not asked for.
+        if partition.error_code == ErrorCode::None.code() {
+            partition.error_code = codes.next().unwrap_or(of_all).code();
+        }
+    }
+    OffsetCommitResponse { topics, ..OffsetCommitResponse::default() }
+}

@@ -1,0 +1,59 @@
+//! The topics that the broker keeps for itself: clients may read them, and only tools write to them.
+
+use model::config::BrokerConfig;
+
+use super::topics::NewTopic;
+
+/// Where groups and their offsets are kept.
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// The topics that Kafka counts as internal.
+const INTERNAL: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
+
+/// Whether clients are told that a topic of this name is internal.
+pub(crate) fn is_internal(name: &str) -> bool {
+    INTERNAL.contains(&name)
+}
+
+/// The topic that is made when a client asks for `name`: with the broker's defaults, or as an internal topic has to be.
+pub(crate) fn wanted_topic(name: &str, config: &BrokerConfig) -> NewTopic {
+    if name == OFFSETS_TOPIC {
+        return offsets_topic(config);
+    }
+    NewTopic { name: name.to_owned(), partitions: -1, replication_factor: -1, ..NewTopic::default() }
+}
+
+/// [`OFFSETS_TOPIC`] as it is made when the first group needs it. `flush.mode` is the broker's: a commit that was answered is
+/// as durable as a record that was.
+pub(crate) fn offsets_topic(_config: &BrokerConfig) -> NewTopic {
+    let configs = [
+        ("cleanup.policy", "compact".to_owned()),
+        ("compression.type", "producer".to_owned()),
+        ("segment.bytes", OFFSETS_SEGMENT_BYTES.to_string()),
+    ];
+    NewTopic {
+        name: OFFSETS_TOPIC.to_owned(),
+        partitions: OFFSETS_PARTITIONS,
+        // One broker can hold one, whatever `offsets.topic.replication.factor` says.
+        replication_factor: 1,
+        configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
+        ..NewTopic::default()
+    }
+}
+
+/// Until the config rows are there.
+const OFFSETS_PARTITIONS: i32 = 50;
+const OFFSETS_SEGMENT_BYTES: i32 = 104_857_600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_offsets_topic_is_internal_and_compacted() {
+        let topic = offsets_topic(&BrokerConfig::default());
+        assert!(is_internal(&topic.name) && !is_internal("orders"));
+        assert_eq!(topic.partitions, 50);
+        assert!(topic.configs.contains(&("cleanup.policy".to_owned(), Some("compact".to_owned()))));
+    }
+}
