@@ -60,10 +60,8 @@ fn owned(topic: RequestTopicPartitions) -> OwnedPartitions {
 }
 
 fn answer(reply: ConsumerGroupHeartbeatReply) -> ConsumerGroupHeartbeatResponse {
-    let topic = |topic: OwnedPartitions| ResponseTopicPartitions {
-        topic_id: topic.topic_id,
-        partitions: topic.partitions,
-    };
+    let topic =
+        |topic: OwnedPartitions| ResponseTopicPartitions { topic_id: topic.topic_id, partitions: topic.partitions };
     let assignment = |topics: Vec<_>| Assignment { topic_partitions: topics.into_iter().map(topic).collect() };
     ConsumerGroupHeartbeatResponse {
         error_code: reply.error.code(),

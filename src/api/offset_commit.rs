@@ -61,7 +61,8 @@ fn judge(
 ) -> (OffsetCommitResponseTopic, Option<CommitTopic>) {
     let has_id = version >= IDS_FROM;
     let known = if has_id { image.topic_by_id(topic.topic_id) } else { image.topic(topic.name) };
-    let missing = if has_id && known.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+    let missing =
+        if has_id && known.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
     let exists = |partition: &OffsetCommitRequestPartition<'_>| {
         known.is_some_and(|known| known.has_partition(partition.partition_index))
     };

@@ -36,9 +36,8 @@ impl Api for OffsetDelete {
         for topic in &request.topics {
             let known = image.topic(topic.name);
             let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
-            let judged: Vec<_> = indexes
-                .map(|index| (index, known.is_some_and(|known| known.has_partition(index))))
-                .collect();
+            let judged: Vec<_> =
+                indexes.map(|index| (index, known.is_some_and(|known| known.has_partition(index)))).collect();
             let there = judged.iter().filter(|(_, is_there)| *is_there).map(|(index, _)| *index).collect();
             event.topics.push((topic.name.to_owned(), there));
             let partitions = judged.into_iter().map(partition).collect();

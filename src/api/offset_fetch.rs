@@ -69,7 +69,12 @@ fn only_group<'a>(request: &OffsetFetchRequest<'a>) -> OffsetFetchRequestGroup<'
         ..OffsetFetchRequestTopics::default()
     };
     let topics = request.topics.as_ref().map(|topics| topics.iter().map(topic).collect());
-    OffsetFetchRequestGroup { group_id: request.group_id, topics, member_epoch: -1, ..OffsetFetchRequestGroup::default() }
+    OffsetFetchRequestGroup {
+        group_id: request.group_id,
+        topics,
+        member_epoch: -1,
+        ..OffsetFetchRequestGroup::default()
+    }
 }
 
 /// What a group was asked, and what of it is known here.
@@ -157,15 +162,14 @@ fn with_id(image: &Image, topic: FetchedTopic) -> Option<OffsetFetchResponseTopi
 }
 
 fn found_topic(topic: FetchedTopic) -> OffsetFetchResponseTopics {
-    let partitions = topic.partitions.into_iter().map(|(partition_index, committed, code)| {
-        OffsetFetchResponsePartitions {
+    let partitions =
+        topic.partitions.into_iter().map(|(partition_index, committed, code)| OffsetFetchResponsePartitions {
             partition_index,
             committed_offset: committed.offset,
             committed_leader_epoch: committed.leader_epoch,
             metadata: Some(committed.metadata),
             error_code: code.code(),
-        }
-    });
+        });
     OffsetFetchResponseTopics { name: topic.name, topic_id: topic.id, partitions: partitions.collect() }
 }
 

@@ -68,8 +68,7 @@ impl Coordinators {
     /// connection sends is decided in its order; the answer is awaited afterwards.
     pub(super) fn ask<T: 'static>(&self, event: GroupEvent, take: fn(GroupReply) -> Option<T>) -> Later<T> {
         let count = self.with_topic(|topic| i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX));
-        let asked =
-            count.and_then(|count| self.put(partition_of(event.group_id().unwrap_or_default(), count), event));
+        let asked = count.and_then(|count| self.put(partition_of(event.group_id().unwrap_or_default(), count), event));
         answered(asked, take)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use coordinator::group::GroupSettings;
 use coordinator::shard::Now;
-use model::{ErrorCode, Tick};
+use model::ErrorCode;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -230,6 +230,8 @@ fn answer(shards: &mut BTreeMap<i32, ShardRuntime>, world: &World<'_>, question:
 
 async fn sleep(pause: Option<Duration>) {
     match pause {
+        // Lets the answers go that became durable meanwhile: their tasks run on this thread.
+        Some(Duration::ZERO) => tokio::task::yield_now().await,
         Some(pause) => tokio::time::sleep(pause).await,
         None => std::future::pending().await,
     }

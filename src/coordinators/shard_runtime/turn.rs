@@ -39,9 +39,8 @@ impl Turn {
             self.batch = batch_of(records, time, size_max)?;
             return Ok(());
         };
-        let bytes = |record: &Record| {
-            record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD_MAX
-        };
+        let bytes =
+            |record: &Record| record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD_MAX;
         let added: usize = records.iter().map(bytes).sum();
         if batch.size().saturating_add(added) > size_max {
             return Err(Unfit::Now);
