@@ -66,12 +66,21 @@ fn look_up(broker: &Broker, kind: i8, key: String, (host, port): &(String, i32))
     match checked {
         Ok(()) => {
             let node_id = broker.metadata.image().broker.node_id;
-            Coordinator { key, node_id, host: host.clone(), port: *port, ..Coordinator::default() }
+            let error_message = Some(String::new());
+            Coordinator { key, node_id, host: host.clone(), port: *port, error_message, ..Coordinator::default() }
         }
         Err(code) => {
-            let error_message = Some(code.name().to_owned());
+            let error_message = Some(reason(code).to_owned());
             Coordinator { key, node_id: -1, port: -1, error_code: code.code(), error_message, ..Coordinator::default() }
         }
+    }
+}
+
+fn reason(code: ErrorCode) -> &'static str {
+    if code == ErrorCode::InvalidRequest {
+        "keys name groups (0) or transactional ids (1)"
+    } else {
+        "there is no coordinator for it now"
     }
 }
 
@@ -82,5 +91,7 @@ fn many(coordinators: Vec<Coordinator>) -> FindCoordinatorResponse {
 fn one(coordinators: Vec<Coordinator>) -> FindCoordinatorResponse {
     let Coordinator { key: _, node_id, host, port, error_code, error_message } =
         coordinators.into_iter().next().unwrap_or_default();
+    // Where there is nothing to complain of, the versions with one key say the name of the code.
+    let error_message = error_message.filter(|_| error_code != 0).or_else(|| Some(ErrorCode::None.name().to_owned()));
     FindCoordinatorResponse { node_id, host, port, error_code, error_message, ..FindCoordinatorResponse::default() }
 }

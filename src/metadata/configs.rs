@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::ErrorCode;
 use model::config::{AlterError, AlterOp, Alteration, BrokerConfig, changes};
 
+use super::internal;
 use super::record::{MetadataRecord, WireTopicId};
 use super::state::State;
 use super::topics::{Refused, unknown_topic};
@@ -52,7 +53,9 @@ pub(super) fn decide(
                 ConfigEdit::Alter(operations) => broker.alter_topic(&topic.configs, &alterations(operations)),
                 ConfigEdit::Replace(settings) => broker.alter_topic(&BTreeMap::new(), &replacements(settings)),
             };
-            let configs = changes(&topic.configs, &then.map_err(|error| refused(&error))?);
+            let then = then.map_err(|error| refused(&error))?;
+            internal::check_overrides(name, &then)?;
+            let configs = changes(&topic.configs, &then);
             let id = WireTopicId(id);
             Ok((!configs.is_empty()).then_some(MetadataRecord::TopicConfigsChanged { id, configs }))
         }

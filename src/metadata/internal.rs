@@ -1,8 +1,11 @@
 //! The topics that the broker keeps for itself: clients may read them, and only tools write to them.
 
+use std::collections::BTreeMap;
+
+use model::ErrorCode;
 use model::config::BrokerConfig;
 
-use super::topics::NewTopic;
+use super::topics::{NewTopic, Refused};
 
 /// Where groups and their offsets are kept.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -39,6 +42,31 @@ pub(crate) fn offsets_topic(_config: &BrokerConfig) -> NewTopic {
         configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
         ..NewTopic::default()
     }
+}
+
+/// Refuses what would take a promise back that was made for the internal topics: that an answered commit is as durable as the
+/// broker's default says.
+///
+/// # Errors
+/// `INVALID_CONFIG`.
+pub(super) fn check_overrides(name: &str, overrides: &BTreeMap<String, String>) -> Result<(), Refused> {
+    if is_internal(name) && overrides.contains_key("flush.mode") {
+        let message = format!("topic '{name}' is synced as log.flush.mode says; it takes no flush.mode of its own");
+        return Err(Refused::new(ErrorCode::InvalidConfig, message));
+    }
+    Ok(())
+}
+
+/// Refuses more partitions for a topic whose records were placed by their number.
+///
+/// # Errors
+/// `INVALID_PARTITIONS`. Kafka adds them, and loses the groups that belong elsewhere then at its next start.
+pub(super) fn check_growth(name: &str) -> Result<(), Refused> {
+    if name == OFFSETS_TOPIC {
+        let message = format!("the number of partitions of '{name}' says where each group is kept; it cannot change");
+        return Err(Refused::new(ErrorCode::InvalidPartitions, message));
+    }
+    Ok(())
 }
 
 /// Until the config rows are there.

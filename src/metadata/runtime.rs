@@ -12,6 +12,7 @@ use super::configs::{self, ConfigChange};
 use super::controller::{MetadataOptions, Results};
 use super::features::{self, FeatureUpdate};
 use super::image::{Image, Topic};
+use super::internal;
 use super::log::{MetadataLog, MetadataLogError, QuorumLog};
 use super::record::{MetadataRecord, WireTopicId};
 use super::state::State;
@@ -139,6 +140,7 @@ impl Runtime {
 
     fn create_topic(&self, wish: &NewTopic, budget: &mut i32) -> Result<(CreatedTopic, MetadataRecord), Refused> {
         let configs = configs::checked_overrides(&self.image.broker, &wish.configs)?;
+        internal::check_overrides(&wish.name, &configs)?;
         let id = loop {
             let id = TopicId::from_bytes(uuid::Uuid::new_v4().into_bytes());
             if !id.is_reserved() && self.state.topic(id).is_none() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{ErrorCode, TopicId, TopicName};
 
+use super::internal;
 use super::record::{MetadataRecord, WireTopicId, WireTopicName};
 use super::state::State;
 
@@ -218,6 +219,7 @@ pub(super) fn add_partitions(state: &State, wish: &MorePartitions, node_id: i32)
         .id_of(&wish.name)
         .and_then(|id| state.topic(id).map(|topic| (id, topic)))
         .ok_or_else(|| unknown_topic(&wish.name))?;
+    internal::check_growth(&wish.name)?;
     let (now, count) = (topic.partitions, wish.count);
     if count <= now {
         let message = format!("topic '{}' has {now} partitions; it can only get more, not {count}", wish.name);
