@@ -1,21 +1,16 @@
-//! Topics by pattern: RE2's syntax and semantics, which match in linear time whatever the pattern.
-//!
-//! Kafka compiles patterns with RE2/J. The `regex` crate has the same family of syntax (no look-around, no
-//! back-references) and the same guarantee. A pattern must match the whole name.
+//! Topics by pattern: which topics the patterns of a group's members stand for, and when they are looked for again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{ErrorCode, Timestamp};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::group::{ConsumerGroup, Resolved};
+use super::re2::{self, Rejected};
 use super::records;
 use super::refusal::Refusal;
 use crate::group::event::TopicsChanged;
 use crate::group::{Context, Group, GroupOutcome, GroupShard, Topics};
-
-/// Bytes that a compiled pattern may take. A bound of ours.
-const COMPILED_BYTES_MAX: usize = 1 << 20;
 
 /// Compiled patterns that are kept.
 const KEPT_MAX: usize = 128;
@@ -28,15 +23,15 @@ pub(crate) struct Patterns {
 
 impl Patterns {
     /// The pattern, compiled to match whole names.
-    fn get(&mut self, pattern: &str) -> Result<&Regex, regex::Error> {
+    fn get(&mut self, pattern: &str) -> Result<&Regex, Rejected> {
         if !self.compiled.contains_key(pattern) {
-            let compiled = compile(pattern)?;
+            let compiled = re2::compile(pattern)?;
             if self.compiled.len() >= KEPT_MAX {
                 self.compiled.clear();
             }
             self.compiled.insert(pattern.to_owned(), compiled);
         }
-        self.compiled.get(pattern).ok_or(regex::Error::CompiledTooBig(COMPILED_BYTES_MAX))
+        self.compiled.get(pattern).ok_or(Rejected::TooBig)
     }
 
     /// The topics that a pattern stands for. One that does not compile, as another broker's may, stands for none.
@@ -69,43 +64,9 @@ impl Patterns {
     }
 }
 
-/// Compiles a pattern to match whole names.
-fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    let build =
-        |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(COMPILED_BYTES_MAX).build();
-    let pattern = unquoted(pattern);
-    // On its own first: `a)(b` must not become valid by what is put around it.
-    build(&pattern)?;
-    // The line break ends a comment, if the pattern is one of the kind that may have them.
-    build(&format!(r"\A(?:{pattern})\z")).or_else(|_| build(&format!("\\A(?:{pattern}\n)\\z")))
-}
-
-/// Writes out what RE2 lets one quote as `\Q...\E`, which this crate does not know.
-fn unquoted(pattern: &str) -> String {
-    let mut plain = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    while let Some(place) = rest.find('\\') {
-        let (before, from) = rest.split_at(place);
-        plain.push_str(before);
-        if let Some(quoted) = from.strip_prefix("\\Q") {
-            let (text, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
-            plain.push_str(&regex::escape(text));
-            rest = after;
-        } else {
-            // An escaped backslash does not begin a quote with what follows it.
-            let end = from.char_indices().nth(2).map_or(from.len(), |(end, _)| end);
-            let (escape, after) = from.split_at(end);
-            plain.push_str(escape);
-            rest = after;
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
 /// Whether a pattern can be used.
 pub(super) fn check(pattern: &str) -> Result<(), Refusal> {
-    compile(pattern).map(drop).map_err(|error| {
+    re2::compile(pattern).map(drop).map_err(|error| {
         let message = format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {error}");
         Refusal::new(ErrorCode::InvalidRegularExpression, message)
     })

@@ -176,17 +176,12 @@ impl Classic {
 
     /// The same, as another member if this one was forgotten.
     fn live_again(&mut self, driver: &mut Driver, round: usize) {
-        if self.generation >= 0 {
-            match self.beat(driver) {
-                ErrorCode::None | ErrorCode::RebalanceInProgress => {}
-                ErrorCode::IllegalGeneration => self.owned.clear(),
-                _ => {
-                    *self = Self {
-                        topics: self.topics.clone(),
-                        ..Self::new(&format!("{}-{round}", self.member_id), self.mode, &[])
-                    }
-                }
-            }
+        let code = if self.generation < 0 { ErrorCode::None } else { self.beat(driver) };
+        if code == ErrorCode::IllegalGeneration {
+            self.owned.clear();
+        } else if !matches!(code, ErrorCode::None | ErrorCode::RebalanceInProgress) {
+            let next_life = format!("{}-{round}", self.member_id);
+            *self = Self { topics: self.topics.clone(), ..Self::new(&next_life, self.mode, &[]) };
         }
         self.live(driver);
     }

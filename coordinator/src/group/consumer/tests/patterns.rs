@@ -19,7 +19,9 @@ fn a_pattern_stands_for_whole_names() {
 #[test]
 fn patterns_are_res_and_not_javas() {
     let mut driver = Driver::new(&[("t", 1)]);
-    for pattern in ["(?=t)t", r"(t)\1", "a)(b", "*", "[z-a]", r"\p{Nonsense}", "a{1001,}{1001,}{1001,}"] {
+    for pattern in
+        ["(?=t)t", r"(t)\1", "a)(b", "*", "[z-a]", r"\p{Nonsense}", "a**", "a{1001}", "(?x)t", "(?u)t", r"\b{start}t"]
+    {
         let reply = Consumer::of_pattern("m", pattern).join(&mut driver);
         assert_eq!(reply.error, ErrorCode::InvalidRegularExpression, "{pattern}");
     }
