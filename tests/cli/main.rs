@@ -77,7 +77,6 @@ fn the_commands_work_with_a_real_kafka() {
     let cli = Cli { address: broker.address() };
     everything(&cli);
     configs::of_groups_and_client_metrics_are_resources_too(&cli);
-    groups::are_commanded(&cli);
 }
 
 #[test]
@@ -120,6 +119,7 @@ fn everything(cli: &Cli) {
     reading_begins_and_ends_where_it_is_told(cli);
     configs::are_shown_and_changed(cli);
     configs::topics_are_purged(cli);
+    groups::are_commanded(cli);
     the_generator_finds_what_was_acknowledged(cli);
 }
 
