@@ -35,16 +35,19 @@ impl Patterns {
     }
 
     /// The topics that a pattern stands for. One that does not compile, as another broker's may, stands for none.
-    fn matching(&mut self, pattern: &str, topics: &dyn Topics) -> BTreeSet<String> {
+    /// `None` if they are more than a record has room for.
+    fn matching(&mut self, pattern: &str, topics: &dyn Topics, bytes_max: usize) -> Option<BTreeSet<String>> {
         let mut matching = BTreeSet::new();
+        let mut bytes = 0_usize;
         if let Ok(regex) = self.get(pattern) {
             topics.each_name(&mut |name| {
-                if regex.is_match(name) {
+                if bytes <= bytes_max && regex.is_match(name) {
+                    bytes = bytes.saturating_add(name.len());
                     matching.insert(name.to_owned());
                 }
             });
         }
-        matching
+        (bytes <= bytes_max).then_some(matching)
     }
 
     /// Whether one of the group's patterns does not stand for the right ones of these topics any more.
@@ -95,7 +98,9 @@ impl GroupShard {
         let wanted: Vec<_> = wanted.into_iter().map(str::to_owned).collect();
         let mut patterned = Patterned::Same;
         for pattern in wanted {
-            let topics = self.compiled.matching(&pattern, context.topics);
+            let bytes_max = context.settings.record_bytes_max / 2;
+            // What cannot be written is left as it was: Kafka cannot write it either.
+            let Some(topics) = self.compiled.matching(&pattern, context.topics, bytes_max) else { continue };
             let known = self.consumer(group_id).and_then(|group| group.resolved(&pattern)).map(|known| &known.topics);
             if known == Some(&topics) {
                 continue;

@@ -214,13 +214,26 @@ impl GroupShard {
         reply_to: ReplyTo,
         out: &mut GroupOutcome,
     ) {
-        let error = self.heartbeat_as_classic(context, request).err().unwrap_or(ErrorCode::None);
+        let error = self.heartbeat_as_classic(context, request, out).err().unwrap_or(ErrorCode::None);
         out.replies.push((reply_to, GroupReply::Heartbeat(error)));
     }
 
-    fn heartbeat_as_classic(&mut self, context: &Context<'_>, request: &Heartbeat) -> Result<(), ErrorCode> {
+    fn heartbeat_as_classic(
+        &mut self,
+        context: &Context<'_>,
+        request: &Heartbeat,
+        out: &mut GroupOutcome,
+    ) -> Result<(), ErrorCode> {
         let Heartbeat { group_id, member_id, group_instance_id, generation_id } = request;
         self.refuse_damaged(group_id)?;
+        let group = self.consumer(group_id).ok_or(ErrorCode::UnknownMemberId)?;
+        group.classic_member(member_id, group_instance_id.as_deref(), *generation_id)?;
+        if group.classic_members() == group.members().len() {
+            // Nobody else is left to look after the group's target: without this, what a member of the newer protocol left
+            // behind would be nobody's while the policy keeps the group from becoming a classic one.
+            self.raise_epoch(context, group_id, false, out)?;
+            self.update_target(context, group_id, out)?;
+        }
         let group = self.consumer(group_id).ok_or(ErrorCode::UnknownMemberId)?;
         let (member, _) = group.classic_member(member_id, group_instance_id.as_deref(), *generation_id)?;
         // It has a step to go: to a newer target, to give partitions back, or to take those that others have given back.

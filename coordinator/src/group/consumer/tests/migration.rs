@@ -301,6 +301,26 @@ fn the_policy_decides_which_way_a_group_may_go() {
 }
 
 #[test]
+fn classic_members_that_stay_in_a_newer_group_take_over_what_is_left() {
+    let (mut driver, mut first, mut second) = classic_group(Mode::Cooperative);
+    driver.settings.consumer_migration_policy = MigrationPolicy::Upgrade;
+    let mut newer = Consumer::new("n", &["t"]);
+    newer.join(&mut driver);
+    for _ in 0..4 {
+        first.live(&mut driver);
+        second.live(&mut driver);
+        newer.beat(&mut driver);
+    }
+    newer.leave(&mut driver, -1);
+    driver.set_topic("t", 8);
+    for _ in 0..2 {
+        first.live(&mut driver);
+        second.live(&mut driver);
+    }
+    assert_eq!((first.count(), second.count(), driver.state().as_str()), (4, 4, "Stable"));
+}
+
+#[test]
 fn a_group_whose_members_cannot_be_understood_stays_classic() {
     let (mut driver, ..) = classic_group(Mode::Eager);
     let mut broken = Classic::new("k3", Mode::Eager, &["t"]);
