@@ -50,10 +50,15 @@ impl Patterns {
         (bytes <= bytes_max).then_some(matching)
     }
 
-    /// Whether one of the group's patterns does not stand for the right ones of these topics any more.
+    /// Whether one of the group's patterns may not stand for the right ones of these topics any more. Where there are more
+    /// patterns than are kept, that is said of those that would have to be compiled for the answer: each group then finds
+    /// out for itself, and not all of them at once.
     fn concerned(&mut self, group: &ConsumerGroup, topics: &dyn Topics, changed: &[String]) -> bool {
         group.patterns().any(|pattern| {
             let Some(resolved) = group.resolved(pattern) else { return true };
+            if self.compiled.len() >= KEPT_MAX && !self.compiled.contains_key(pattern) {
+                return true;
+            }
             changed.iter().any(|name| {
                 let stands = resolved.topics.contains(name);
                 // A topic that matched still does, unless it is gone; only new ones have to be matched.

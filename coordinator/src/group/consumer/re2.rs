@@ -12,6 +12,9 @@ use regex_syntax::ast::{
 /// Bytes that a compiled pattern may take. A bound of ours.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes that a pattern may take beside that while names are matched.
+const CACHE_BYTES_MAX: usize = 1 << 16;
+
 /// The most repetitions that RE2 takes.
 const REPEAT_MAX: u32 = 1_000;
 
@@ -45,7 +48,7 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, Rejected> {
     let tree = ast::parse::Parser::new().parse(&pattern).map_err(Box::new)?;
     ast::visit(&tree, KnownToRe2)?;
     let whole = format!(r"\A(?:{pattern})\z");
-    let builder = RegexBuilder::new(&whole).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(COMPILED_BYTES_MAX).build();
+    let builder = RegexBuilder::new(&whole).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(CACHE_BYTES_MAX).build();
     Ok(builder.map_err(Box::new)?)
 }
 

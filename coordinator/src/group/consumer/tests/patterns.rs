@@ -70,6 +70,26 @@ fn a_pattern_that_nobody_has_any_more_is_forgotten() {
 }
 
 #[test]
+fn more_patterns_than_are_kept_compiled_are_all_followed() {
+    let mut driver = Driver::new(&[("a", 1)]);
+    let mut members: Vec<_> = (0..300).map(|n| Consumer::of_pattern(&format!("m{n:03}"), &format!("a|n{n}"))).collect();
+    for member in &mut members {
+        member.join(&mut driver);
+    }
+    for n in [0, 150, 299] {
+        driver.set_topic(&format!("n{n}"), 2);
+    }
+    for _ in 0..2 {
+        for member in &mut members {
+            member.beat(&mut driver);
+        }
+    }
+    for n in [0, 150, 299] {
+        assert_eq!(members[n].of(driver.topic(&format!("n{n}"))), [0, 1]);
+    }
+}
+
+#[test]
 fn names_and_a_pattern_go_together() {
     let mut driver = Driver::new(&[("a", 1), ("b", 2), ("c", 4)]);
     let mut member = Consumer { topics: Some(vec!["b".to_owned()]), ..Consumer::of_pattern("m", "a|b") };
