@@ -8,10 +8,10 @@ use protocol::messages::alter_configs::{
     AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
 };
 
-use super::config_resource::{self, AlterAll};
+use super::config_resource::{AlterAll, Altered};
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::{ConfigChange, ConfigEdit, Refused};
+use crate::metadata::ConfigEdit;
 
 pub(super) struct AlterConfigs;
 
@@ -28,23 +28,17 @@ impl Api for AlterConfigs {
     ) -> Reply<AlterConfigsResponse> {
         let mut all = AlterAll::default();
         for resource in &request.resources {
-            all.add(resource.resource_type, resource.resource_name, change(resource));
+            all.add(resource.resource_type, resource.resource_name, Ok(edit(resource)));
         }
-        let broker = Arc::clone(broker);
-        let validate_only = request.validate_only;
-        Reply::exclusive(async move {
-            let answer = |(resource_type, resource_name, result): (i8, String, Result<(), Refused>)| {
-                let (code, error_message) = config_resource::outcome(result);
-                AlterConfigsResourceResponse { error_code: code.code(), error_message, resource_type, resource_name }
-            };
-            let responses = all.run(&broker, validate_only).await.into_iter().map(answer).collect();
-            AlterConfigsResponse { responses, ..AlterConfigsResponse::default() }
-        })
+        let answer = |Altered { error_code, error_message, resource_type, resource_name }| {
+            AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+        };
+        let respond = |responses| AlterConfigsResponse { responses, ..AlterConfigsResponse::default() };
+        all.run(broker, request.validate_only, answer, respond)
     }
 }
 
-fn change(resource: &AlterConfigsResource<'_>) -> Result<ConfigChange, Refused> {
-    let parsed = config_resource::parse_for_change(resource.resource_type, resource.resource_name)?;
+fn edit(resource: &AlterConfigsResource<'_>) -> ConfigEdit {
     let settings = resource.configs.iter().map(|config| (config.name.to_owned(), config.value.map(str::to_owned)));
-    Ok(ConfigChange { resource: parsed, edit: ConfigEdit::Replace(settings.collect()) })
+    ConfigEdit::Replace(settings.collect())
 }

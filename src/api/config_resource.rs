@@ -1,19 +1,26 @@
 //! How the config APIs name resources: a type and a text (KIP-133).
 
+use std::sync::Arc;
+
 use model::{ErrorCode, TopicName};
 
+use super::Reply;
 use crate::broker::Broker;
-use crate::metadata::{ConfigChange, ConfigResource, Refused};
+use crate::metadata::{ConfigChange, ConfigEdit, ConfigResource, Refused};
 
 /// The resource type of topics.
-const TOPIC: i8 = 2;
+pub(super) const TOPIC: i8 = 2;
 /// The resource type of brokers.
-const BROKER: i8 = 4;
+pub(super) const BROKER: i8 = 4;
+/// The resource type of subscriptions to clients' metrics (KIP-714).
+pub(super) const CLIENT_METRICS: i8 = 16;
+/// The resource type of groups (KIP-848).
+pub(super) const GROUP: i8 = 32;
 
 /// Reads a resource.
 ///
 /// # Errors
-/// [`Refused`] for a type without configs here, or a broker that is no number.
+/// [`Refused`] for a type without configs here, a broker that is no number, or no name where one is needed.
 pub(super) fn parse(resource_type: i8, name: &str) -> Result<ConfigResource, Refused> {
     match (resource_type, name) {
         (TOPIC, name) => Ok(ConfigResource::Topic(name.to_owned())),
@@ -22,8 +29,17 @@ pub(super) fn parse(resource_type: i8, name: &str) -> Result<ConfigResource, Ref
             let message = format!("broker {name:?}: a broker is named by its number, all of them by an empty name");
             Refused::new(ErrorCode::InvalidRequest, message)
         }),
+        (GROUP, "") => {
+            Err(Refused::new(ErrorCode::InvalidRequest, "the group has no name: there are no defaults of all"))
+        }
+        (GROUP, name) => Ok(ConfigResource::Group(name.to_owned())),
+        (CLIENT_METRICS, "") => Err(Refused::new(ErrorCode::InvalidRequest, "the subscription has no name")),
+        (CLIENT_METRICS, name) => Ok(ConfigResource::ClientMetrics(name.to_owned())),
         (other, _) => {
-            let message = format!("resource type {other} has no configs here; topics are {TOPIC}, brokers {BROKER}");
+            let message = format!(
+                "resource type {other} has no configs here; topics are {TOPIC}, brokers {BROKER}, client metrics \
+                 {CLIENT_METRICS}, groups {GROUP}"
+            );
             Err(Refused::new(ErrorCode::InvalidRequest, message))
         }
     }
@@ -33,7 +49,7 @@ pub(super) fn parse(resource_type: i8, name: &str) -> Result<ConfigResource, Ref
 ///
 /// # Errors
 /// As [`parse`], and [`Refused`] for a topic whose name no topic can have.
-pub(super) fn parse_for_change(resource_type: i8, name: &str) -> Result<ConfigResource, Refused> {
+fn parse_for_change(resource_type: i8, name: &str) -> Result<ConfigResource, Refused> {
     match (resource_type, TopicName::parse(name)) {
         (TOPIC, Err(_)) if name.is_empty() => Err(Refused::new(ErrorCode::InvalidRequest, "the topic has no name")),
         (TOPIC, Err(error)) => Err(Refused::new(ErrorCode::InvalidTopicException, format!("{name:?}: {error}"))),
@@ -48,10 +64,11 @@ pub(super) struct AlterAll {
 }
 
 impl AlterAll {
-    /// Adds a resource.
-    pub(super) fn add(&mut self, resource_type: i8, name: &str, change: Result<ConfigChange, Refused>) {
+    /// Adds a resource, and how its configs are to change.
+    pub(super) fn add(&mut self, resource_type: i8, name: &str, edit: Result<ConfigEdit, Refused>) {
         let twice = || Refused::new(ErrorCode::InvalidRequest, "the resource is there twice");
-        let mut change = change;
+        let resource = parse_for_change(resource_type, name);
+        let mut change = resource.and_then(|resource| Ok(ConfigChange { resource, edit: edit? }));
         for (_, _, earlier) in self.resources.iter_mut().filter(|known| known.0 == resource_type && known.1 == name) {
             *earlier = Err(twice());
             change = Err(twice());
@@ -59,22 +76,41 @@ impl AlterAll {
         self.resources.push((resource_type, name.to_owned(), change));
     }
 
-    /// Makes the changes; the results are in the order of the resources.
-    pub(super) async fn run(self, broker: &Broker, validate_only: bool) -> Vec<(i8, String, Result<(), Refused>)> {
-        let good = self.resources.iter().filter_map(|(_, _, change)| change.as_ref().ok().cloned()).collect();
-        let mut results = broker.metadata.change_configs(good, validate_only).await.into_iter();
-        let missing = || Err(Refused::new(ErrorCode::UnknownServerError, "the change has no result"));
-        let result = |(kind, name, change): (i8, String, Result<ConfigChange, Refused>)| {
-            (kind, name, change.and_then(|_| results.next().unwrap_or_else(missing)))
-        };
-        self.resources.into_iter().map(result).collect()
+    /// Makes the changes; `answer` makes a part of the response out of each result, in the order of the resources. An answer
+    /// leaves before anything else of its connection is handled, so that the next request sees the change.
+    pub(super) fn run<T, R: 'static>(
+        self,
+        broker: &Arc<Broker>,
+        validate_only: bool,
+        answer: fn(Altered) -> T,
+        respond: fn(Vec<T>) -> R,
+    ) -> Reply<R>
+    where
+        T: 'static,
+    {
+        let broker = Arc::clone(broker);
+        Reply::exclusive(async move {
+            let good = self.resources.iter().filter_map(|(_, _, change)| change.as_ref().ok().cloned()).collect();
+            let mut results = broker.metadata.change_configs(good, validate_only).await.into_iter();
+            let missing = || Err(Refused::new(ErrorCode::UnknownServerError, "the change has no result"));
+            let altered = |(resource_type, resource_name, change): (i8, String, Result<ConfigChange, Refused>)| {
+                let result = change.and_then(|_| results.next().unwrap_or_else(missing));
+                let (error_code, error_message) = match result {
+                    Ok(()) => (ErrorCode::None.code(), None),
+                    Err(refused) => (refused.code.code(), Some(refused.message)),
+                };
+                answer(Altered { error_code, error_message, resource_type, resource_name })
+            };
+            respond(self.resources.into_iter().map(altered).collect())
+        })
     }
 }
 
-/// A result as answers carry it.
-pub(super) fn outcome(result: Result<(), Refused>) -> (ErrorCode, Option<String>) {
-    match result {
-        Ok(()) => (ErrorCode::None, None),
-        Err(refused) => (refused.code, Some(refused.message)),
-    }
+/// What became of one resource, as answers carry it.
+#[derive(Debug)]
+pub(super) struct Altered {
+    pub(super) error_code: i16,
+    pub(super) error_message: Option<String>,
+    pub(super) resource_type: i8,
+    pub(super) resource_name: String,
 }

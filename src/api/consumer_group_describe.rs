@@ -27,8 +27,12 @@ impl Api for ConsumerGroupDescribe {
         request: ConsumerGroupDescribeRequest<'_>,
     ) -> Reply<ConsumerGroupDescribeResponse> {
         let with_operations = request.include_authorized_operations;
+        let is_served = broker.metadata.image().serves_consumer_protocol();
         let ask = |group_id: &&str| {
             let group_id = (*group_id).to_owned();
+            if !is_served {
+                return (group_id, None);
+            }
             let event = DescribeConsumerGroup { group_id: group_id.clone() };
             let asked = (!group_id.is_empty()).then(|| broker.coordinators.describe_consumer_group(event));
             (group_id, asked)
@@ -39,7 +43,8 @@ impl Api for ConsumerGroupDescribe {
             for (group_id, asked) in asked {
                 let group = match asked {
                     Some(asked) => asked.await,
-                    None => Err(ErrorCode::InvalidGroupId),
+                    None if is_served => Err(ErrorCode::InvalidGroupId),
+                    None => Err(ErrorCode::UnsupportedVersion),
                 };
                 groups.push(match group {
                     Ok(group) => described(group_id, group, with_operations),

@@ -29,6 +29,9 @@ impl Api for ConsumerGroupHeartbeat {
         context: &RequestContext<'_>,
         request: ConsumerGroupHeartbeatRequest<'_>,
     ) -> Reply<ConsumerGroupHeartbeatResponse> {
+        if !broker.metadata.image().serves_consumer_protocol() {
+            return Reply::now(refused(ErrorCode::UnsupportedVersion));
+        }
         let own = |text: Option<&str>| text.map(str::to_owned);
         let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         let asked = broker.coordinators.consumer_group_heartbeat(Event {

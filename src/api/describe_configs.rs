@@ -1,11 +1,12 @@
 //! DescribeConfigs (key 32), versions 1-4. v1 synonyms and sources (KIP-226); v3 types and documentation (KIP-569); v4
 //! flexible.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::ErrorCode;
-use model::config::{Described, Synonym};
+use model::config::{Described, Synonym, describe_client_metrics};
 use protocol::ApiKey;
 use protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse,
@@ -95,6 +96,8 @@ fn describe(image: &Image, asked: &DescribeConfigsResource<'_>) -> Result<Vec<De
             let topic = image.topic(&name).ok_or_else(missing)?;
             Ok(image.broker.describe_topic(&topic.overrides))
         }
+        ConfigResource::Group(group) => Ok(image.broker.describe_group(settings_of(&image.group_configs, &group))),
+        ConfigResource::ClientMetrics(name) => Ok(describe_client_metrics(settings_of(&image.client_metrics, &name))),
         ConfigResource::Broker(None) => Ok(image.broker.describe_cluster()),
         ConfigResource::Broker(Some(id)) if id == image.broker.node_id => Ok(image.broker.describe_broker()),
         ConfigResource::Broker(Some(id)) => {
@@ -103,3 +106,11 @@ fn describe(image: &Image, asked: &DescribeConfigsResource<'_>) -> Result<Vec<De
         }
     }
 }
+
+/// What was set for a name; nothing for one that nobody knows, which has the defaults.
+fn settings_of<'a>(all: &'a BTreeMap<String, Settings>, name: &str) -> &'a Settings {
+    static NOTHING: Settings = BTreeMap::new();
+    all.get(name).unwrap_or(&NOTHING)
+}
+
+type Settings = BTreeMap<String, String>;

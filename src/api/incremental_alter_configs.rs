@@ -10,10 +10,10 @@ use protocol::messages::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
-use super::config_resource::{self, AlterAll};
+use super::config_resource::{AlterAll, Altered};
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::{ConfigChange, ConfigEdit, Refused};
+use crate::metadata::{ConfigEdit, Refused};
 
 pub(super) struct IncrementalAlterConfigs;
 
@@ -30,23 +30,18 @@ impl Api for IncrementalAlterConfigs {
     ) -> Reply<IncrementalAlterConfigsResponse> {
         let mut all = AlterAll::default();
         for resource in &request.resources {
-            all.add(resource.resource_type, resource.resource_name, change(resource));
+            all.add(resource.resource_type, resource.resource_name, edit(resource));
         }
-        let broker = Arc::clone(broker);
-        let validate_only = request.validate_only;
-        Reply::exclusive(async move {
-            let answer = |(resource_type, resource_name, result): (i8, String, Result<(), Refused>)| {
-                let (code, error_message) = config_resource::outcome(result);
-                AlterConfigsResourceResponse { error_code: code.code(), error_message, resource_type, resource_name }
-            };
-            let responses = all.run(&broker, validate_only).await.into_iter().map(answer).collect();
-            IncrementalAlterConfigsResponse { responses, ..IncrementalAlterConfigsResponse::default() }
-        })
+        let answer = |Altered { error_code, error_message, resource_type, resource_name }| {
+            AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+        };
+        let respond =
+            |responses| IncrementalAlterConfigsResponse { responses, ..IncrementalAlterConfigsResponse::default() };
+        all.run(broker, request.validate_only, answer, respond)
     }
 }
 
-fn change(resource: &AlterConfigsResource<'_>) -> Result<ConfigChange, Refused> {
-    let parsed = config_resource::parse_for_change(resource.resource_type, resource.resource_name)?;
+fn edit(resource: &AlterConfigsResource<'_>) -> Result<ConfigEdit, Refused> {
     let mut operations = Vec::with_capacity(resource.configs.len());
     for config in &resource.configs {
         let raw = config.config_operation;
@@ -57,5 +52,5 @@ fn change(resource: &AlterConfigsResource<'_>) -> Result<ConfigChange, Refused> 
         })?;
         operations.push((config.name.to_owned(), op, config.value.map(str::to_owned)));
     }
-    Ok(ConfigChange { resource: parsed, edit: ConfigEdit::Alter(operations) })
+    Ok(ConfigEdit::Alter(operations))
 }

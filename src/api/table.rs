@@ -69,6 +69,7 @@ apis! {
     unregister_broker::UnregisterBroker;
     consumer_group_heartbeat::ConsumerGroupHeartbeat;
     consumer_group_describe::ConsumerGroupDescribe;
+    list_config_resources::ListConfigResources;
     describe_topic_partitions::DescribeTopicPartitions;
 }
 

@@ -13,10 +13,9 @@ use storage::error::ReadError;
 use storage::{PartitionLog, ReadSpec};
 use tracing::error;
 
+use super::settings;
 use crate::metadata::Image;
 
-/// Bytes that are read and replayed in one step: between two steps, other shards of the thread are served.
-const STEP_BYTES: u32 = 1 << 20;
 /// The largest record that is read back, bytes: larger than any that is written.
 const RECORD_BYTES_MAX: u32 = 64 << 20;
 /// Bytes to which the records of one batch may decompress: a tool can write batches, and a small one can claim much.
@@ -29,6 +28,8 @@ pub(super) struct Loading {
     shard: GroupShard,
     /// What existed when it began.
     image: Arc<Image>,
+    /// Bytes that are read and replayed in one step: between two steps, other shards of the thread are served.
+    step_bytes: u32,
     next: Offset,
     end: Offset,
     records: u64,
@@ -53,7 +54,8 @@ impl Loading {
     /// Begins at the log's start.
     pub(super) fn new(log: &PartitionLog, image: Arc<Image>) -> Self {
         let (next, end) = (log.log_start_offset(), log.log_end_offset());
-        Self { shard: GroupShard::new(), image, next, end, records: 0, damaged: 0 }
+        let step_bytes = settings::load_bytes(&image.broker);
+        Self { shard: GroupShard::new(), image, step_bytes, next, end, records: 0, damaged: 0 }
     }
 
     /// Reads and replays the next bytes; gives the shard when there are no more.
@@ -64,7 +66,8 @@ impl Loading {
         // What was deleted meanwhile need not be read.
         self.next = self.next.max(log.log_start_offset());
         if self.next < self.end {
-            let spec = ReadSpec { from: self.next, upto: self.end, max_bytes: STEP_BYTES, at_least_one_batch: true };
+            let spec =
+                ReadSpec { from: self.next, upto: self.end, max_bytes: self.step_bytes, at_least_one_batch: true };
             let bytes = log.read(spec)?.read_to_vec()?;
             self.replay_batches(log, &bytes);
         }

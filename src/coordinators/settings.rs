@@ -1,24 +1,99 @@
 //! The broker's config as groups go by it.
 
-use coordinator::group::GroupSettings;
-use model::config::BrokerConfig;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Threads that have shards.
-const THREADS: usize = 4;
-/// Events that may wait for one thread; one more is answered with a retriable error.
-const QUEUE_MAX: usize = 10_000;
+use coordinator::group::{GroupOverrides, GroupSettings, MigrationPolicy};
+use model::config::{BrokerConfig, GroupMigrationPolicy};
+
+use crate::metadata::{Image, OFFSETS_TOPIC};
+
+const MS_PER_MINUTE: i64 = 60_000;
 
 /// How many threads there are.
-pub(super) fn threads(_config: &BrokerConfig) -> usize {
-    THREADS
+pub(super) fn threads(config: &BrokerConfig) -> usize {
+    usize::try_from(config.group_coordinator_threads).unwrap_or(1)
 }
 
 /// How many events may wait for one thread.
-pub(super) fn queue_max(_config: &BrokerConfig) -> usize {
-    QUEUE_MAX
+pub(super) fn queue_max(config: &BrokerConfig) -> usize {
+    usize::try_from(config.group_coordinator_queue_max).unwrap_or(1)
+}
+
+/// How many bytes of the log are read and replayed at once.
+pub(super) fn load_bytes(config: &BrokerConfig) -> u32 {
+    u32::try_from(config.offsets_load_buffer_size).unwrap_or(u32::MAX)
+}
+
+/// Whether groups go by the same settings in both images.
+pub(super) fn are_same(before: &Image, after: &Image) -> bool {
+    Arc::ptr_eq(&before.broker, &after.broker)
+        && Arc::ptr_eq(&before.group_configs, &after.group_configs)
+        && record_bytes_max(before) == record_bytes_max(after)
 }
 
 /// What groups go by.
-pub(super) fn group_settings(_config: &BrokerConfig) -> GroupSettings {
-    GroupSettings::default()
+pub(super) fn group_settings(image: &Image) -> GroupSettings {
+    let config = &image.broker;
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let defaults = GroupSettings::default();
+    GroupSettings {
+        min_session_timeout_ms: config.group_min_session_timeout_ms,
+        max_session_timeout_ms: config.group_max_session_timeout_ms,
+        max_size: config.group_max_size,
+        initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
+        consumer_session_timeout_ms: config.group_consumer_session_timeout_ms,
+        consumer_heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
+        consumer_max_size: config.group_consumer_max_size,
+        consumer_assignors: config.group_consumer_assignors.clone(),
+        consumer_migration_policy: migration_policy(config.group_consumer_migration_policy),
+        consumer_regex_refresh_interval_ms: config.group_consumer_regex_refresh_interval_ms,
+        consumer_assignment_interval_ms: config.group_consumer_assignment_interval_ms,
+        offset_metadata_max_bytes: config.offset_metadata_max_bytes,
+        offsets_retention_ms: i64::from(config.offsets_retention_minutes).saturating_mul(MS_PER_MINUTE),
+        offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+        groups_max: count(config.group_coordinator_groups_max),
+        group_bytes_max: count(config.group_max_bytes),
+        record_bytes_max: record_bytes_max(image).unwrap_or(defaults.record_bytes_max),
+        overrides: overrides(image),
+    }
+}
+
+/// What single groups were given, within the broker's bounds.
+fn overrides(image: &Image) -> BTreeMap<String, GroupOverrides> {
+    let one = |(group_id, configs): (&String, &BTreeMap<String, String>)| {
+        let config = image.broker.group_config(configs);
+        let overrides = GroupOverrides {
+            consumer_session_timeout_ms: Some(config.consumer_session_timeout_ms),
+            consumer_heartbeat_interval_ms: Some(config.consumer_heartbeat_interval_ms),
+            consumer_assignment_interval_ms: Some(config.consumer_assignment_interval_ms),
+        };
+        (group_id.clone(), overrides)
+    };
+    image.group_configs.iter().map(one).collect()
+}
+
+fn record_bytes_max(image: &Image) -> Option<usize> {
+    let config = &image.topic(OFFSETS_TOPIC)?.config;
+    usize::try_from(config.max_message_bytes.min(config.segment_bytes)).ok()
+}
+
+const fn migration_policy(policy: GroupMigrationPolicy) -> MigrationPolicy {
+    match policy {
+        GroupMigrationPolicy::Bidirectional => MigrationPolicy::Bidirectional,
+        GroupMigrationPolicy::Upgrade => MigrationPolicy::Upgrade,
+        GroupMigrationPolicy::Downgrade => MigrationPolicy::Downgrade,
+        GroupMigrationPolicy::Disabled => MigrationPolicy::Disabled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_go_by_kafkas_defaults_where_nothing_was_set() {
+        let expected = GroupSettings { consumer_assignment_interval_ms: 1000, ..GroupSettings::default() };
+        assert_eq!(group_settings(&Image::default()), expected);
+    }
 }

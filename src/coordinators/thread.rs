@@ -87,7 +87,7 @@ impl CoordinatorThread {
     /// A thread without shards: it finds them in the image.
     pub(super) fn new(place: (usize, usize), images: Images, clock: Clock) -> Self {
         let image = images.keep();
-        let settings = settings::group_settings(&image.broker);
+        let settings = settings::group_settings(&image);
         let (shards, releases) = (BTreeMap::new(), JoinSet::new());
         let mut this = Self { place, clock, images, image, settings, shards, releases };
         this.open_shards();
@@ -127,8 +127,8 @@ impl CoordinatorThread {
             return;
         }
         let before = std::mem::replace(&mut self.image, image);
-        if !Arc::ptr_eq(&before.broker, &self.image.broker) {
-            self.settings = settings::group_settings(&self.image.broker);
+        if !settings::are_same(&before, &self.image) {
+            self.settings = settings::group_settings(&self.image);
         }
         self.open_shards();
         if let Some(changes) = topics::changes(&before, &self.image) {

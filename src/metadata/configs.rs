@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::ErrorCode;
-use model::config::{AlterError, AlterOp, Alteration, BrokerConfig, changes};
+use model::config::{AlterError, AlterOp, Alteration, BrokerConfig, ResourceKind, changes};
 
 use super::internal;
 use super::record::{MetadataRecord, WireTopicId};
@@ -17,6 +17,10 @@ pub(crate) enum ConfigResource {
     Topic(String),
     /// A broker's dynamic values; `None` for all brokers.
     Broker(Option<i32>),
+    /// A group's configs.
+    Group(String),
+    /// A subscription to clients' metrics.
+    ClientMetrics(String),
 }
 
 /// How they change.
@@ -43,38 +47,56 @@ pub(super) fn decide(
     change: &ConfigChange,
     broker: &BrokerConfig,
 ) -> Result<Option<MetadataRecord>, Refused> {
-    match &change.resource {
+    let (kind, now) = settings(state, &change.resource, broker)?;
+    let then = match &change.edit {
+        ConfigEdit::Alter(operations) => broker.alter(kind, &now, &alterations(operations)),
+        ConfigEdit::Replace(settings) => broker.alter(kind, &BTreeMap::new(), &replacements(settings)),
+    };
+    let then = then.map_err(|error| refused(&error))?;
+    if let ConfigResource::Topic(name) = &change.resource {
+        internal::check_overrides(name, &then)?;
+    }
+    let configs = changes(&now, &then);
+    if configs.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match &change.resource {
         ConfigResource::Topic(name) => {
-            let (id, topic) = state
-                .id_of(name)
-                .and_then(|id| state.topic(id).map(|topic| (id, topic)))
-                .ok_or_else(|| unknown_topic(name))?;
-            let then = match &change.edit {
-                ConfigEdit::Alter(operations) => broker.alter_topic(&topic.configs, &alterations(operations)),
-                ConfigEdit::Replace(settings) => broker.alter_topic(&BTreeMap::new(), &replacements(settings)),
-            };
-            let then = then.map_err(|error| refused(&error))?;
-            internal::check_overrides(name, &then)?;
-            let configs = changes(&topic.configs, &then);
-            let id = WireTopicId(id);
-            Ok((!configs.is_empty()).then_some(MetadataRecord::TopicConfigsChanged { id, configs }))
+            let id = WireTopicId(state.id_of(name).ok_or_else(|| unknown_topic(name))?);
+            MetadataRecord::TopicConfigsChanged { id, configs }
+        }
+        ConfigResource::Broker(node_id) => MetadataRecord::BrokerConfigsChanged { node_id: *node_id, configs },
+        ConfigResource::Group(group) => MetadataRecord::GroupConfigsChanged { group: group.clone(), configs },
+        ConfigResource::ClientMetrics(name) => MetadataRecord::ClientMetricsChanged { name: name.clone(), configs },
+    }))
+}
+
+/// What is set for a resource now.
+fn settings(
+    state: &State,
+    resource: &ConfigResource,
+    broker: &BrokerConfig,
+) -> Result<(ResourceKind, BTreeMap<String, String>), Refused> {
+    Ok(match resource {
+        ConfigResource::Topic(name) => {
+            let topic = state.id_of(name).and_then(|id| state.topic(id)).ok_or_else(|| unknown_topic(name))?;
+            (ResourceKind::Topic, topic.configs.clone())
         }
         ConfigResource::Broker(node_id) => {
-            if node_id.is_some_and(|node_id| node_id != broker.node_id) {
-                let message = format!("there is no broker {node_id:?}; this is broker {}", broker.node_id);
+            if let Some(other) = node_id.filter(|node_id| *node_id != broker.node_id) {
+                let message = format!("there is no broker {other}; this is broker {}", broker.node_id);
                 return Err(Refused::new(ErrorCode::InvalidRequest, message));
             }
             let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-            let now: BTreeMap<String, String> = state.broker_configs(*node_id).map(own).collect();
-            let then = match &change.edit {
-                ConfigEdit::Alter(operations) => broker.alter_broker(&now, &alterations(operations)),
-                ConfigEdit::Replace(settings) => broker.alter_broker(&BTreeMap::new(), &replacements(settings)),
-            };
-            let configs = changes(&now, &then.map_err(|error| refused(&error))?);
-            let node_id = *node_id;
-            Ok((!configs.is_empty()).then_some(MetadataRecord::BrokerConfigsChanged { node_id, configs }))
+            (ResourceKind::Broker, state.broker_configs(*node_id).map(own).collect())
         }
-    }
+        ConfigResource::Group(group) => {
+            (ResourceKind::Group, state.group_configs().get(group).cloned().unwrap_or_default())
+        }
+        ConfigResource::ClientMetrics(name) => {
+            (ResourceKind::ClientMetrics, state.client_metrics().get(name).cloned().unwrap_or_default())
+        }
+    })
 }
 
 /// The overrides of a new topic.

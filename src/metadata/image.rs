@@ -7,8 +7,11 @@ use std::sync::Arc;
 use model::config::{BrokerConfig, TopicConfig};
 use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
 
-use super::features::FeatureLevels;
+use super::features::{FeatureLevels, GROUP_VERSION};
 use crate::partitions::Partition;
+
+/// The word for KIP-848's protocol in `group.coordinator.rebalance.protocols`.
+const CONSUMER_PROTOCOL: &str = "consumer";
 
 /// A topic that is served.
 #[derive(Clone, Debug)]
@@ -64,6 +67,10 @@ pub(crate) struct Image {
     pub(crate) cluster_configs: BTreeMap<String, String>,
     /// The dynamic values of this broker.
     pub(crate) broker_configs: BTreeMap<String, String>,
+    /// The configs of groups, by group.
+    pub(crate) group_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    /// The subscriptions to clients' metrics, by name.
+    pub(crate) client_metrics: Arc<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 impl Image {
@@ -91,6 +98,13 @@ impl Image {
     /// A number that grows whenever a topic comes, goes or grows.
     pub(crate) fn topics_version(&self) -> u64 {
         self.topics_version
+    }
+
+    /// Whether groups may use the protocol of KIP-848: the feature is on, and the broker's config has it.
+    pub(crate) fn serves_consumer_protocol(&self) -> bool {
+        let protocols = &self.broker.group_coordinator_rebalance_protocols;
+        self.features.level(GROUP_VERSION) > 0
+            && protocols.iter().any(|protocol| protocol.eq_ignore_ascii_case(CONSUMER_PROTOCOL))
     }
 
     /// Adds a topic or replaces the one of its name.

@@ -28,15 +28,15 @@ pub(crate) fn wanted_topic(name: &str, config: &BrokerConfig) -> NewTopic {
 
 /// [`OFFSETS_TOPIC`] as it is made when the first group needs it. `flush.mode` is the broker's: a commit that was answered is
 /// as durable as a record that was.
-pub(crate) fn offsets_topic(_config: &BrokerConfig) -> NewTopic {
+pub(crate) fn offsets_topic(config: &BrokerConfig) -> NewTopic {
     let configs = [
         ("cleanup.policy", "compact".to_owned()),
         ("compression.type", "producer".to_owned()),
-        ("segment.bytes", OFFSETS_SEGMENT_BYTES.to_string()),
+        ("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
     ];
     NewTopic {
         name: OFFSETS_TOPIC.to_owned(),
-        partitions: OFFSETS_PARTITIONS,
+        partitions: config.offsets_topic_num_partitions,
         // One broker can hold one, whatever `offsets.topic.replication.factor` says.
         replication_factor: 1,
         configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
@@ -68,10 +68,6 @@ pub(super) fn check_growth(name: &str) -> Result<(), Refused> {
     }
     Ok(())
 }
-
-/// Until the config rows are there.
-const OFFSETS_PARTITIONS: i32 = 50;
-const OFFSETS_SEGMENT_BYTES: i32 = 104_857_600;
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,20 @@ pub(super) enum MetadataRecord {
         /// New values; null takes a dynamic value away.
         configs: BTreeMap<String, Option<String>>,
     },
+    /// Configs of a group changed.
+    GroupConfigsChanged {
+        /// The group.
+        group: String,
+        /// New values; null takes one away.
+        configs: BTreeMap<String, Option<String>>,
+    },
+    /// A subscription to clients' metrics changed.
+    ClientMetricsChanged {
+        /// Its name.
+        name: String,
+        /// New values; null takes one away.
+        configs: BTreeMap<String, Option<String>>,
+    },
     /// Producer ids below `end` may have been handed out.
     ProducerIdsReserved {
         /// The first id that was not.
@@ -131,7 +145,7 @@ mod tests {
             let record: MetadataRecord = serde_json::from_str(line).unwrap();
             assert_eq!(serde_json::to_string(&record).unwrap(), line);
         }
-        assert_eq!(golden.lines().count(), 10, "every type is there");
+        assert_eq!(golden.lines().count(), 12, "every type is there");
     }
 
     #[test]

@@ -77,6 +77,8 @@ impl Runtime {
     pub(super) fn open_everything(&mut self) {
         self.refresh_broker_config();
         self.refresh_features();
+        self.image.group_configs = Arc::new(self.state.group_configs().clone());
+        self.image.client_metrics = Arc::new(self.state.client_metrics().clone());
         for id in self.state.retiring().collect::<Vec<_>>() {
             self.retire_files(id);
         }
@@ -279,6 +281,12 @@ impl Runtime {
                     }
                 }
                 MetadataRecord::FeatureLevelChanged { .. } => self.refresh_features(),
+                MetadataRecord::GroupConfigsChanged { .. } => {
+                    self.image.group_configs = Arc::new(self.state.group_configs().clone());
+                }
+                MetadataRecord::ClientMetricsChanged { .. } => {
+                    self.image.client_metrics = Arc::new(self.state.client_metrics().clone());
+                }
                 MetadataRecord::TopicFilesRetired { .. }
                 | MetadataRecord::ProducerIdsReserved { .. }
                 | MetadataRecord::UncleanStart {} => {}

@@ -24,10 +24,15 @@ pub(super) struct State {
     /// Deleted topics whose files may still be in their place.
     retiring: BTreeSet<TopicId>,
     broker_configs: BTreeMap<Option<i32>, BTreeMap<String, String>>,
+    group_configs: Named,
+    client_metrics: Named,
     producer_ids_end: i64,
     unclean_starts: i32,
     features: FeatureLevels,
 }
+
+/// Settings of what is known by a name alone; what has none is not there.
+pub(super) type Named = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A record that does not follow from those before it: the log is damaged, or was written by something else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +74,16 @@ impl State {
     /// The dynamic configs of one broker, or of all (`None`).
     pub(super) fn broker_configs(&self, node_id: Option<i32>) -> impl Iterator<Item = (&str, &str)> {
         self.broker_configs.get(&node_id).into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The configs of groups.
+    pub(super) fn group_configs(&self) -> &Named {
+        &self.group_configs
+    }
+
+    /// The subscriptions to clients' metrics.
+    pub(super) fn client_metrics(&self) -> &Named {
+        &self.client_metrics
     }
 
     /// The first producer id that was not handed out.
@@ -127,6 +142,12 @@ impl State {
             MetadataRecord::BrokerConfigsChanged { node_id, configs } => {
                 change(self.broker_configs.entry(node_id).or_default(), configs);
             }
+            MetadataRecord::GroupConfigsChanged { group, configs } => {
+                change_named(&mut self.group_configs, group, configs);
+            }
+            MetadataRecord::ClientMetricsChanged { name, configs } => {
+                change_named(&mut self.client_metrics, name, configs);
+            }
             MetadataRecord::ProducerIdsReserved { end } => self.producer_ids_end = self.producer_ids_end.max(end),
             MetadataRecord::FeatureLevelChanged { feature, level } => self.features.set(feature, level),
             MetadataRecord::UncleanStart {} => self.unclean_starts = self.unclean_starts.saturating_add(1),
@@ -140,7 +161,15 @@ impl State {
         let ids = MetadataRecord::ProducerIdsReserved { end: self.producer_ids_end };
         let brokers = self.broker_configs.iter().map(|(node_id, configs)| MetadataRecord::BrokerConfigsChanged {
             node_id: *node_id,
-            configs: configs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+            configs: all_set(configs),
+        });
+        let groups = self.group_configs.iter().map(|(group, configs)| MetadataRecord::GroupConfigsChanged {
+            group: group.clone(),
+            configs: all_set(configs),
+        });
+        let client_metrics = self.client_metrics.iter().map(|(name, configs)| MetadataRecord::ClientMetricsChanged {
+            name: name.clone(),
+            configs: all_set(configs),
         });
         // A topic that is only waiting for its files to go is named by creating and deleting it.
         let retiring = self.retiring.iter().flat_map(|id| {
@@ -166,7 +195,20 @@ impl State {
         let features = self.features.changed();
         let features =
             features.map(|(feature, level)| MetadataRecord::FeatureLevelChanged { feature: feature.to_owned(), level });
-        starts.chain([ids]).chain(features).chain(brokers).chain(retiring).chain(topics).collect()
+        let configs = brokers.chain(groups).chain(client_metrics);
+        starts.chain([ids]).chain(features).chain(configs).chain(retiring).chain(topics).collect()
+    }
+}
+
+fn all_set(configs: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
+    configs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect()
+}
+
+fn change_named(all: &mut Named, name: String, changes: BTreeMap<String, Option<String>>) {
+    let mut configs = all.remove(&name).unwrap_or_default();
+    change(&mut configs, changes);
+    if !configs.is_empty() {
+        all.insert(name, configs);
     }
 }
 

@@ -4,6 +4,7 @@
 //! broker keys without meaning in Tidelog; `foreign.rs` has their names.
 
 use super::Valid::{AtLeast, Between, NotEmpty};
+use super::group_migration::GroupMigrationPolicy;
 use super::layers::Layers;
 use super::listener::Listener;
 use super::table::config_table;
@@ -64,6 +65,90 @@ config_table! {
         /// Threads that sync logs. While one waits for the disk, the others sync other logs. Not a key of Kafka's.
         flush_threads: i32 = "flush.threads", default 4, valid Between(1, 64);
 
+        /// Milliseconds between two assignments of one KIP-848 group at least: members that come and go meanwhile are
+        /// assigned together.
+        group_consumer_assignment_interval_ms: i32 =
+            "group.consumer.assignment.interval.ms", default 1000, valid AtLeast(0), dynamic true;
+
+        /// The assignors that members of KIP-848 groups may ask for, out of `uniform` and `range`; the first is that of a
+        /// group whose members ask for none. Kafka also loads classes.
+        group_consumer_assignors: Vec<String> = "group.consumer.assignors",
+            default ["uniform", "range"].map(str::to_owned).to_vec(), valid NotEmpty;
+
+        /// Milliseconds between two heartbeats of a member of a KIP-848 group.
+        group_consumer_heartbeat_interval_ms: i32 =
+            "group.consumer.heartbeat.interval.ms", default 5000, valid AtLeast(1);
+
+        /// The most that a group may be given as `consumer.assignment.interval.ms`.
+        group_consumer_max_assignment_interval_ms: i32 =
+            "group.consumer.max.assignment.interval.ms", default 15_000, valid AtLeast(0);
+
+        /// The most that a group may be given as `consumer.heartbeat.interval.ms`.
+        group_consumer_max_heartbeat_interval_ms: i32 =
+            "group.consumer.max.heartbeat.interval.ms", default 15_000, valid AtLeast(1);
+
+        /// The most that a group may be given as `consumer.session.timeout.ms`.
+        group_consumer_max_session_timeout_ms: i32 =
+            "group.consumer.max.session.timeout.ms", default 60_000, valid AtLeast(1);
+
+        /// Members of one KIP-848 group; one more is refused.
+        group_consumer_max_size: i32 = "group.consumer.max.size", default i32::MAX, valid AtLeast(1);
+
+        /// Which way a group may go between the protocols while it has members: `upgrade` from classic to consumer,
+        /// `downgrade` back, `bidirectional` both, `disabled` neither. An empty group always may.
+        group_consumer_migration_policy: GroupMigrationPolicy = "group.consumer.migration.policy",
+            default GroupMigrationPolicy::Bidirectional;
+
+        /// The least that a group may be given as `consumer.assignment.interval.ms`.
+        group_consumer_min_assignment_interval_ms: i32 =
+            "group.consumer.min.assignment.interval.ms", default 0, valid AtLeast(0);
+
+        /// The least that a group may be given as `consumer.heartbeat.interval.ms`.
+        group_consumer_min_heartbeat_interval_ms: i32 =
+            "group.consumer.min.heartbeat.interval.ms", default 5000, valid AtLeast(1);
+
+        /// The least that a group may be given as `consumer.session.timeout.ms`.
+        group_consumer_min_session_timeout_ms: i32 =
+            "group.consumer.min.session.timeout.ms", default 45_000, valid AtLeast(1);
+
+        /// Milliseconds after which topics are held against the regular expressions of a KIP-848 group again.
+        group_consumer_regex_refresh_interval_ms: i32 =
+            "group.consumer.regex.refresh.interval.ms", default 600_000, valid AtLeast(10_000);
+
+        /// Milliseconds of silence after which a member of a KIP-848 group is out of it.
+        group_consumer_session_timeout_ms: i32 = "group.consumer.session.timeout.ms", default 45_000, valid AtLeast(1);
+
+        /// Groups in one partition of `__consumer_offsets`; one more is refused. Not a key of Kafka's, which has no bound.
+        group_coordinator_groups_max: i32 = "group.coordinator.groups.max", default 1_000_000, valid AtLeast(1);
+
+        /// The protocols that groups may use. `classic` must be among them; `share` and `streams` may be, and have no
+        /// effect yet, which is why `streams` is not in the default as it is in Kafka's.
+        group_coordinator_rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
+            default ["classic", "consumer"].map(str::to_owned).to_vec(), valid NotEmpty;
+
+        /// Requests that may wait for one thread of the group coordinator; one more is told to come again. Not a key of
+        /// Kafka's.
+        group_coordinator_queue_max: i32 = "group.coordinator.queue.max", default 10_000, valid AtLeast(1);
+
+        /// Threads that serve groups; each has its share of the partitions of `__consumer_offsets`.
+        group_coordinator_threads: i32 = "group.coordinator.threads", default 4, valid AtLeast(1);
+
+        /// Milliseconds for which a new classic group waits for more members before it is balanced for the first time.
+        group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms", default 3000;
+
+        /// Bytes of ids, subscriptions and assignments that one classic group holds; who would exceed them is refused. Not a
+        /// key of Kafka's, which has no bound.
+        group_max_bytes: i32 = "group.max.bytes", default 67_108_864, valid AtLeast(1);
+
+        /// The longest session timeout that a member of a classic group may ask for, in milliseconds.
+        group_max_session_timeout_ms: i32 = "group.max.session.timeout.ms", default 1_800_000;
+
+        /// Members of one classic group; one more is refused.
+        group_max_size: i32 = "group.max.size", default i32::MAX, valid AtLeast(1);
+
+        /// The shortest session timeout that a member of a classic group may ask for, in milliseconds.
+        group_min_session_timeout_ms: i32 = "group.min.session.timeout.ms", default 6000;
+
         /// What the names of `listeners` stand for, as `NAME:PROTOCOL`. Only PLAINTEXT works as yet.
         listener_security_protocol_map: String = "listener.security.protocol.map",
             default "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT".to_owned();
@@ -114,6 +199,30 @@ config_table! {
 
         /// Threads that open logs at the start.
         num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir", default 2, valid AtLeast(1);
+
+        /// Bytes of the text that a consumer may store with an offset.
+        offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes", default 4096;
+
+        /// Bytes of `__consumer_offsets` that are read at a time when a partition's groups are loaded.
+        offsets_load_buffer_size: i32 = "offsets.load.buffer.size", default 5_242_880, valid AtLeast(1);
+
+        /// Milliseconds between two searches for offsets that have expired.
+        offsets_retention_check_interval_ms: i64 =
+            "offsets.retention.check.interval.ms", default 600_000, valid AtLeast(1);
+
+        /// Minutes for which a committed offset is kept, from when its group has no members any more, or no longer
+        /// subscribes to the topic; without a group, from the commit.
+        offsets_retention_minutes: i32 = "offsets.retention.minutes", default 10_080, valid AtLeast(1);
+
+        /// Partitions of `__consumer_offsets` when it is created; must not change after that.
+        offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", default 50, valid AtLeast(1);
+
+        /// Replicas of `__consumer_offsets` when it is created. In Kafka groups do not work before there are so many
+        /// brokers; here it has one replica on each broker that there is, up to this number, so that one broker works.
+        offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor", default 3, valid AtLeast(1);
+
+        /// Bytes after which the active segment of `__consumer_offsets` is closed and a new one begins.
+        offsets_topic_segment_bytes: i32 = "offsets.topic.segment.bytes", default 104_857_600, valid AtLeast(1);
 
         /// What the process is. Tidelog is always both, `broker` and `controller`; a lone controller does not exist.
         process_roles: Vec<String> = "process.roles", default ["broker", "controller"].map(str::to_owned).to_vec();

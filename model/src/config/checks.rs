@@ -5,9 +5,15 @@ use std::collections::BTreeMap;
 use super::broker::BrokerConfig;
 use super::error::{ConfigError, Place, Warning};
 use super::foreign;
+use super::group;
 use super::listener::Listener;
 use super::topic;
 use super::value::{ConfigValue, split_list};
+
+/// The assignors of KIP-848 groups that there are.
+const ASSIGNORS: [&str; 2] = ["uniform", "range"];
+/// The protocols of groups that Kafka knows.
+const PROTOCOLS: [&str; 4] = ["classic", "consumer", "share", "streams"];
 
 type Places = BTreeMap<&'static str, Place>;
 
@@ -37,6 +43,19 @@ pub(super) fn check(config: &BrokerConfig, places: &Places, warnings: &mut Vec<W
     }
     if let Err(conflict) = topic::check_lags(&config.topic_defaults) {
         return refuse("log.cleaner.min.compaction.lag.ms", conflict.min_ms.to_string(), &conflict.expected());
+    }
+    if let Err(group::Conflict { key, value, expected }) = group::check_broker(config) {
+        return refuse(key, value.to_string(), &expected);
+    }
+    let assignors = &config.group_consumer_assignors;
+    if assignors.iter().any(|name| !ASSIGNORS.contains(&name.as_str())) {
+        return refuse("group.consumer.assignors", assignors.join(","), "out of uniform and range");
+    }
+    let protocols = &config.group_coordinator_rebalance_protocols;
+    let known = |name: &String| PROTOCOLS.contains(&name.as_str());
+    if !protocols.iter().all(known) || !protocols.iter().any(|name| name == "classic") {
+        let expected = "classic, and out of consumer, share and streams";
+        return refuse("group.coordinator.rebalance.protocols", protocols.join(","), expected);
     }
     check_listeners(config, &place, warnings)
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::broker::BrokerConfig;
+use super::client_metrics::ClientMetricsConfig;
+use super::fixed::FixedKey;
+use super::group::GroupConfig;
 use super::key::{Key, one_line};
 use super::source::ConfigSource;
 use super::table::{BrokerKey, Row};
 use super::topic::TopicConfig;
-use super::topic_fixed::FIXED;
 use super::value::ConfigType;
+use super::{group_fixed, topic_fixed};
 
 /// One config of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,18 +49,24 @@ impl BrokerConfig {
     /// The configs of a topic with these overrides.
     #[must_use]
     pub fn describe_topic(&self, overrides: &BTreeMap<String, String>) -> Vec<Described> {
+        let own = Own { source: ConfigSource::DynamicTopic, settings: overrides };
         let free = TopicConfig::ROWS.iter().map(|row| {
             let from_broker = self.synonyms(row.broker_keys.first().map_or("", |key| key.key), row.broker_keys);
-            let value = overrides.get(row.key).cloned().or_else(|| self.topic_default_text(row));
-            topic_config(row.key, overrides, from_broker, (value, row.value_type, one_line(row.doc)))
+            own.describe(row.key, (self.topic_default_text(row), from_broker), (row.value_type, one_line(row.doc)))
         });
-        let fixed = FIXED.iter().map(|fixed| {
-            let value = Some(fixed.value.to_owned());
-            let as_synonym = |name| Synonym { name, value: fixed.value.to_owned(), source: ConfigSource::Default };
-            let from_broker = fixed.broker_key.map(as_synonym).into_iter().collect();
-            topic_config(fixed.key, overrides, from_broker, (value, fixed.value_type, fixed.doc()))
+        sorted(free.chain(topic_fixed::FIXED.iter().map(|fixed| own.describe_fixed(fixed))))
+    }
+
+    /// The configs of a group that has these.
+    #[must_use]
+    pub fn describe_group(&self, settings: &BTreeMap<String, String>) -> Vec<Described> {
+        let own = Own { source: ConfigSource::DynamicGroup, settings };
+        let of_broker = GroupConfig::of(self);
+        let free = GroupConfig::ROWS.iter().map(|row| {
+            let from_broker = self.synonyms(row.broker_keys.first().map_or("", |key| key.key), row.broker_keys);
+            own.describe(row.key, (row.get(&of_broker), from_broker), (row.value_type, one_line(row.doc)))
         });
-        sorted(free.chain(fixed))
+        sorted(free.chain(group_fixed::FIXED.iter().map(|fixed| own.describe_fixed(fixed))))
     }
 
     /// The configs of this broker.
@@ -125,24 +134,52 @@ impl BrokerConfig {
     }
 }
 
-fn topic_config(
-    name: &'static str,
-    overrides: &BTreeMap<String, String>,
-    from_broker: Vec<Synonym>,
-    (value, value_type, documentation): (Option<String>, ConfigType, String),
-) -> Described {
-    let own = overrides.get(name);
-    let own = own.map(|text| Synonym { name, value: text.clone(), source: ConfigSource::DynamicTopic });
-    let synonyms: Vec<_> = own.into_iter().chain(from_broker).collect();
-    Described {
-        name,
-        value,
-        source: synonyms.first().map_or(ConfigSource::Default, |synonym| synonym.source),
-        is_read_only: false,
-        is_sensitive: false,
-        value_type,
-        documentation,
-        synonyms,
+/// The configs of a subscription to clients' metrics that has these.
+#[must_use]
+pub fn describe_client_metrics(settings: &BTreeMap<String, String>) -> Vec<Described> {
+    let own = Own { source: ConfigSource::DynamicClientMetrics, settings };
+    let default = ClientMetricsConfig::default();
+    sorted(
+        ClientMetricsConfig::ROWS
+            .iter()
+            .map(|row| own.describe(row.key, (row.get(&default), Vec::new()), (row.value_type, one_line(row.doc)))),
+    )
+}
+
+/// What was set for a resource itself.
+struct Own<'a> {
+    source: ConfigSource,
+    settings: &'a BTreeMap<String, String>,
+}
+
+impl Own<'_> {
+    /// A config, with what holds where it is not set and the synonyms of that.
+    fn describe(
+        &self,
+        name: &'static str,
+        (default, from_broker): (Option<String>, Vec<Synonym>),
+        (value_type, documentation): (ConfigType, String),
+    ) -> Described {
+        let own = self.settings.get(name);
+        let synonym = own.map(|text| Synonym { name, value: text.clone(), source: self.source });
+        let synonyms: Vec<_> = synonym.into_iter().chain(from_broker).collect();
+        Described {
+            name,
+            value: own.cloned().or(default),
+            source: synonyms.first().map_or(ConfigSource::Default, |synonym| synonym.source),
+            is_read_only: false,
+            is_sensitive: false,
+            value_type,
+            documentation,
+            synonyms,
+        }
+    }
+
+    fn describe_fixed(&self, fixed: &FixedKey) -> Described {
+        let value = fixed.value.to_owned();
+        let default = |name| Synonym { name, value: value.clone(), source: ConfigSource::Default };
+        let synonyms = fixed.default_key.map(default).into_iter().collect();
+        self.describe(fixed.key, (Some(value.clone()), synonyms), (fixed.value_type, fixed.doc()))
     }
 }
 

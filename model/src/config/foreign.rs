@@ -4,6 +4,9 @@
 /// The names of Kafka 4.4's broker keys, as `kafka.server.KafkaConfig` prints them, one a line, sorted.
 const KAFKA_BROKER_KEYS: &str = include_str!("kafka_broker_keys.txt");
 
+/// Keys that Kafka reads and does not print.
+const KAFKA_INTERNAL_KEYS: &[&str] = &["group.consumer.regex.refresh.interval.ms"];
+
 /// Variables with `KAFKA_` before them that the official image and Kafka's own scripts take for themselves.
 const IMAGE_VARIABLES: &[&str] = &[
     "KAFKA_CLASSPATH",
@@ -63,7 +66,8 @@ pub(super) const fn security() -> &'static str {
 
 /// Whether a key is one of Kafka's, or would be with another listener's or provider's name.
 pub(super) fn is_known(key: &str) -> bool {
-    names().any(|name| name == key) || REFUSED.iter().any(|(name, _)| *name == key)
+    names().chain(KAFKA_INTERNAL_KEYS.iter().copied()).any(|name| name == key)
+        || REFUSED.iter().any(|(name, _)| *name == key)
 }
 
 /// Whether an environment variable is for Kafka's scripts and not for the broker's configuration.

@@ -13,6 +13,10 @@ pub enum ConfigSource {
     StaticBroker,
     /// Set by nobody.
     Default,
+    /// Set for the subscription to clients' metrics.
+    DynamicClientMetrics,
+    /// Set for the group.
+    DynamicGroup,
 }
 
 impl ConfigSource {
@@ -25,6 +29,8 @@ impl ConfigSource {
             Self::DynamicDefaultBroker => 3,
             Self::StaticBroker => 4,
             Self::Default => 5,
+            Self::DynamicClientMetrics => 7,
+            Self::DynamicGroup => 8,
         }
     }
 }

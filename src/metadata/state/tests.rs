@@ -51,6 +51,8 @@ fn any_record() -> impl Strategy<Value = MetadataRecord> {
             .prop_map(|(number, configs)| MetadataRecord::TopicConfigsChanged { id: id(number), configs }),
         (prop::option::of(0..2), configs())
             .prop_map(|(node_id, configs)| MetadataRecord::BrokerConfigsChanged { node_id, configs }),
+        ("[a-c]", configs()).prop_map(|(group, configs)| MetadataRecord::GroupConfigsChanged { group, configs }),
+        ("[a-c]", configs()).prop_map(|(name, configs)| MetadataRecord::ClientMetricsChanged { name, configs }),
         (0..99_i64).prop_map(|end| MetadataRecord::ProducerIdsReserved { end }),
         ("[a-c]", 0..3_i16).prop_map(|(feature, level)| MetadataRecord::FeatureLevelChanged { feature, level }),
         Just(MetadataRecord::UncleanStart {}),

@@ -3,6 +3,8 @@
 use AlterOp::{Append, Delete, Set, Subtract};
 
 use super::*;
+use crate::ErrorCode;
+use crate::config::topic_fixed::FIXED;
 
 type Settings = BTreeMap<String, String>;
 
@@ -14,14 +16,21 @@ fn alteration<'a>((op, key, value): &(AlterOp, &'a str, &'a str)) -> Alteration<
     Alteration { key, op: *op, value: (*value != "null").then_some(*value) }
 }
 
-fn alter_topic(now: &[(&str, &str)], alterations: &[(AlterOp, &str, &str)]) -> Result<Settings, ErrorCode> {
+fn alter(
+    kind: ResourceKind,
+    now: &[(&str, &str)],
+    alterations: &[(AlterOp, &str, &str)],
+) -> Result<Settings, ErrorCode> {
     let alterations: Vec<_> = alterations.iter().map(alteration).collect();
-    BrokerConfig::default().alter_topic(&map(now), &alterations).map_err(|error| ErrorCode::from(&error))
+    BrokerConfig::default().alter(kind, &map(now), &alterations).map_err(|error| ErrorCode::from(&error))
+}
+
+fn alter_topic(now: &[(&str, &str)], alterations: &[(AlterOp, &str, &str)]) -> Result<Settings, ErrorCode> {
+    alter(ResourceKind::Topic, now, alterations)
 }
 
 fn alter_broker(now: &[(&str, &str)], alterations: &[(AlterOp, &str, &str)]) -> Result<Settings, ErrorCode> {
-    let alterations: Vec<_> = alterations.iter().map(alteration).collect();
-    BrokerConfig::default().alter_broker(&map(now), &alterations).map_err(|error| ErrorCode::from(&error))
+    alter(ResourceKind::Broker, now, alterations)
 }
 
 #[test]
@@ -141,10 +150,63 @@ fn a_running_broker_takes_what_is_dynamic() {
     ] {
         assert_eq!(alter_broker(&[], &[(Set, key, value)]), Err(ErrorCode::InvalidRequest), "{key}");
     }
+    let interval = |value| alter_broker(&[], &[(Set, "group.consumer.assignment.interval.ms", value)]);
+    assert_eq!(interval("777"), Ok(map(&[("group.consumer.assignment.interval.ms", "777")])));
+    assert_eq!(interval("17777"), Err(ErrorCode::InvalidRequest));
     assert_eq!(alter_broker(&[], &[(Delete, "num.partitions", "null")]), Ok(map(&[])));
     assert_eq!(alter_broker(&[], &[(Append, "log.segment.bytes", "1")]), Err(ErrorCode::InvalidConfig));
     let policy = alter_broker(&[("log.cleanup.policy", "compact")], &[(Append, "log.cleanup.policy", "delete")]);
     assert_eq!(policy, Ok(map(&[("log.cleanup.policy", "compact,delete")])));
+}
+
+#[test]
+fn a_group_takes_what_the_brokers_bounds_allow() {
+    const TIMEOUT: &str = "consumer.session.timeout.ms";
+    let set = |key: &'static str, value: &'static str| alter(ResourceKind::Group, &[], &[(Set, key, value)]);
+    assert_eq!(set(TIMEOUT, " 50000 "), Ok(map(&[(TIMEOUT, "50000")])));
+    for (key, value) in [
+        (TIMEOUT, "44999"),
+        (TIMEOUT, "60001"),
+        (TIMEOUT, "abc"),
+        ("consumer.heartbeat.interval.ms", "4999"),
+        ("consumer.assignment.interval.ms", "-1"),
+        ("share.session.timeout.ms", "46000"),
+        ("nope", "7"),
+    ] {
+        assert_eq!(set(key, value), Err(ErrorCode::InvalidConfig), "{key}={value}");
+    }
+    assert_eq!(set("share.session.timeout.ms", "45000"), Ok(map(&[("share.session.timeout.ms", "45000")])));
+    let append = |key| alter(ResourceKind::Group, &[], &[(Append, key, "5")]);
+    assert_eq!(append(TIMEOUT), Err(ErrorCode::InvalidConfig));
+    assert_eq!(append("streams.rack.aware.assignment.tags"), Err(ErrorCode::InvalidConfig));
+    assert_eq!(alter(ResourceKind::Group, &[(TIMEOUT, "50000")], &[(Delete, TIMEOUT, "null")]), Ok(map(&[])));
+}
+
+#[test]
+fn a_subscription_to_clients_metrics_is_checked_as_in_kafka() {
+    let set = |key: &'static str, value: &'static str| alter(ResourceKind::ClientMetrics, &[], &[(Set, key, value)]);
+    for (key, value, stored) in [
+        ("interval.ms", "100", "100"),
+        ("interval.ms", "3600000", "3600000"),
+        ("metrics", "", ""),
+        ("metrics", "org.a., org.b", "org.a.,org.b"),
+        ("match", "", ""),
+        ("match", " client_software_name = x , client_id=1", "client_software_name = x,client_id=1"),
+    ] {
+        assert_eq!(set(key, value), Ok(map(&[(key, stored)])), "{key}={value}");
+    }
+    for (key, value, code) in [
+        ("interval.ms", "99", ErrorCode::InvalidRequest),
+        ("interval.ms", "3600001", ErrorCode::InvalidRequest),
+        ("interval.ms", "x", ErrorCode::InvalidConfig),
+        ("match", "nope=1", ErrorCode::InvalidConfig),
+        ("match", "client_id=([", ErrorCode::InvalidConfig),
+        ("nope", "1", ErrorCode::InvalidRequest),
+    ] {
+        assert_eq!(set(key, value), Err(code), "{key}={value}");
+    }
+    let append = alter(ResourceKind::ClientMetrics, &[], &[(Append, "metrics", "org.c")]);
+    assert_eq!(append, Err(ErrorCode::InvalidConfig));
 }
 
 #[test]
