@@ -22,7 +22,7 @@ const REPEAT_MAX: u32 = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Rejected {
     /// It is no pattern.
-    #[error("{0}")]
+    #[error("{}", .0.kind())]
     Syntax(#[from] Box<ast::Error>),
     /// It has a flag that RE2 does not know.
     #[error("invalid or unsupported Perl syntax")]
@@ -34,7 +34,7 @@ pub(super) enum Rejected {
     #[error("invalid repeat count")]
     RepeatCount,
     /// It does not compile.
-    #[error("{0}")]
+    #[error("{}", summary(.0))]
     Compile(#[from] Box<regex::Error>),
     /// It would take too much memory.
     #[error("it is too big")]
@@ -98,6 +98,13 @@ impl ast::Visitor for KnownToRe2 {
             | Ast::Concat(_) => Ok(()),
         }
     }
+}
+
+/// An error in one line: the crate draws the pattern above it, with our own additions.
+fn summary(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().last().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 fn check_flags(flags: &Flags) -> Result<(), Rejected> {

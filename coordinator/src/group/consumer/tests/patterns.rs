@@ -24,6 +24,8 @@ fn patterns_are_res_and_not_javas() {
     {
         let reply = Consumer::of_pattern("m", pattern).join(&mut driver);
         assert_eq!(reply.error, ErrorCode::InvalidRegularExpression, "{pattern}");
+        let message = reply.error_message.unwrap_or_default();
+        assert!(message.contains(pattern) && message.lines().count() == 1, "{message}");
     }
     for pattern in ["(?i)T", "t(?:)", "[[:alpha:]]", r"\pL", "(?P<name>t)", r"\Qt\E", "^t$"] {
         let mut member = Consumer::of_pattern("m", pattern);
