@@ -9,6 +9,8 @@ mod expiry;
 mod fetch;
 mod forget;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::expiry::ExpiryPass;
 pub(crate) use self::forget::ForgetPass;

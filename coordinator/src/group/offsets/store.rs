@@ -155,6 +155,11 @@ impl Offsets {
         topics.flat_map(|topic| topic.partitions.iter().map(|committed| (&*topic.name, committed)))
     }
 
+    #[cfg(test)]
+    pub(super) fn names_count(&self) -> usize {
+        self.names.len()
+    }
+
     fn put(&mut self, key: &OffsetCommitKey, committed: Committed) {
         if !self.groups.contains_key(key.group.as_str()) {
             self.groups.insert(key.group.as_str().into(), GroupOffsets::default());
