@@ -1,6 +1,6 @@
 //! The committed offsets, in little memory: a broker holds millions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{Timestamp, TopicId};
@@ -12,7 +12,7 @@ use crate::records::offset_commit::{OffsetCommitKey, OffsetCommitValue};
 pub(crate) struct Offsets {
     groups: BTreeMap<Box<str>, GroupOffsets>,
     /// The topics' names, each once, however many groups read it.
-    names: HashSet<Arc<str>>,
+    names: BTreeSet<Arc<str>>,
 }
 
 /// The offsets of one group, by the names of topics.
@@ -201,7 +201,7 @@ impl Offsets {
     }
 }
 
-fn interned(names: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
+fn interned(names: &mut BTreeSet<Arc<str>>, name: &str) -> Arc<str> {
     if let Some(name) = names.get(name) {
         return Arc::clone(name);
     }

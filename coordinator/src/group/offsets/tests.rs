@@ -1,9 +1,3 @@
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where its input is not what it thinks"
-)]
-
 use std::collections::BTreeMap;
 
 use model::{ErrorCode, Tick, Timestamp, TopicId};
@@ -38,7 +32,7 @@ impl Topics for Names {
         self.0.iter().find(|(_, of)| **of == id).map(|(name, _)| (name.as_str(), 10))
     }
     fn each_name(&self, each: &mut dyn FnMut(&str)) {
-        self.0.keys().for_each(|name| each(name));
+        self.0.keys().map(String::as_str).for_each(each);
     }
     fn version(&self) -> u64 {
         0
@@ -55,7 +49,7 @@ impl World {
         let topics = Names([("a".to_owned(), id(1)), ("b".to_owned(), id(2))].into());
         let settings = GroupSettings { offsets_retention_ms: 7 * DAY_MS, ..GroupSettings::default() };
         let mut world = Self { shard: GroupShard::new(), settings, topics, time_ms: 1_000, log: Vec::new() };
-        world.act(|shard, context| shard.loaded(context));
+        world.act(GroupShard::loaded);
         world
     }
 
@@ -91,7 +85,7 @@ impl World {
         for record in &self.log {
             self.shard.replay(&record.key, record.value.as_deref()).unwrap();
         }
-        self.act(|shard, context| shard.loaded(context));
+        self.act(GroupShard::loaded);
     }
 
     fn commit(&mut self, request: OffsetCommit) -> OffsetCommitReply {
@@ -308,7 +302,7 @@ fn a_damaged_record_refuses_its_group_and_no_other() {
     world.shard = GroupShard::new();
     let error = world.shard.replay(&record.key, record.value.as_deref()).unwrap_err();
     assert_eq!(error.group_id.as_deref(), Some("bad"));
-    world.act(|shard, context| shard.loaded(context));
+    world.act(GroupShard::loaded);
     assert_eq!(world.commit(commit("bad", &[1])), OffsetCommitReply::Refused(ErrorCode::UnknownServerError));
     assert_eq!(world.delete_group("bad"), ErrorCode::UnknownServerError);
     assert_eq!(world.commit(commit("good", &[1])), accepted(&[ErrorCode::None]));
