@@ -13,7 +13,9 @@ pub(crate) fn subscription(topics: &BTreeSet<String>, owned: &Partitions) -> Byt
     let mut out = Writer::new();
     out.i16(1);
     out.i32(count(topics.len()));
-    topics.iter().for_each(|topic| string(&mut out, topic));
+    for topic in topics {
+        string(&mut out, topic);
+    }
     out.i32(-1);
     by_topic(&mut out, owned);
     out.into_vec().into()
@@ -55,7 +57,9 @@ fn by_topic(out: &mut Writer, partitions: &Partitions) {
     for (topic, partitions) in topics {
         string(out, topic);
         out.i32(count(partitions.len()));
-        partitions.into_iter().for_each(|partition| out.i32(partition));
+        for partition in partitions {
+            out.i32(partition);
+        }
     }
 }
 

@@ -39,6 +39,16 @@ enum Stage {
 }
 
 impl ClassicClient {
+    /// A client that has not joined.
+    pub(crate) fn new(
+        fresh_member_id: String,
+        instance_id: Option<String>,
+        topics: BTreeSet<String>,
+        is_cooperative: bool,
+    ) -> Self {
+        Self { instance_id, topics, is_cooperative, fresh_member_id, ..Self::default() }
+    }
+
     pub(crate) fn is_in(&self) -> bool {
         self.stage == Stage::In
     }
@@ -94,7 +104,8 @@ impl ClassicClient {
     /// Deals all partitions out in turn; what another cooperative member still owns, it gives up first.
     fn assign(&mut self, topics: &TestTopics) -> Vec<(String, Bytes)> {
         self.assigned_version = (!self.members.is_empty()).then_some(topics.version());
-        let members: BTreeMap<&String, _> = self.members.iter().map(|(id, blob)| (id, read_subscription(blob))).collect();
+        let members: BTreeMap<&String, _> =
+            self.members.iter().map(|(id, blob)| (id, read_subscription(blob))).collect();
         let wanted: BTreeSet<String> = members.values().flat_map(|(topics, _)| topics).cloned().collect();
         let mut dealt: BTreeMap<&String, Partitions> = members.keys().map(|id| (*id, Partitions::new())).collect();
         for (turn, partition) in topics.partitions(&wanted).into_iter().enumerate() {

@@ -42,9 +42,7 @@ impl Client {
         self.waits_for = None;
         let goes_on_in_ms = match (&mut self.kind, reply) {
             (Kind::Classic(client), reply) => client.hear(reply),
-            (Kind::Consumer(client), GroupReply::ConsumerGroupHeartbeat(reply)) => {
-                client.hear(reply, random, now_ms)
-            }
+            (Kind::Consumer(client), GroupReply::ConsumerGroupHeartbeat(reply)) => client.hear(reply, random, now_ms),
             (Kind::Consumer(_), reply) => panic!("a KIP-848 client got {reply:?}"),
         };
         self.next_ms = now_ms + goes_on_in_ms;

@@ -20,7 +20,12 @@ pub(crate) struct CommittedModel {
 
 impl CommittedModel {
     /// A commit of one partition; each has an offset of its own, so that they can be told apart.
-    pub(crate) fn commit(&mut self, group_id: &str, topic: (&str, TopicId), partition: i32) -> (OffsetCommit, (Key, i64)) {
+    pub(crate) fn commit(
+        &mut self,
+        group_id: &str,
+        topic: (&str, TopicId),
+        partition: i32,
+    ) -> (OffsetCommit, (Key, i64)) {
         self.last += 1;
         let commit = CommitPartition { index: partition, offset: self.last, leader_epoch: 1, metadata: None };
         let request = OffsetCommit {

@@ -43,7 +43,8 @@ impl Subscription {
         match self {
             Self::Names(names) => names.clone(),
             Self::Pattern(last) => {
-                let is_of = |name: &&str| name.strip_prefix('t').and_then(|n| n.parse().ok()).is_some_and(|n: u8| n <= *last);
+                let is_of =
+                    |name: &&str| name.strip_prefix('t').and_then(|n| n.parse().ok()).is_some_and(|n: u8| n <= *last);
                 topics.names().filter(is_of).map(str::to_owned).collect()
             }
         }
@@ -92,12 +93,7 @@ impl ConsumerClient {
         })
     }
 
-    pub(crate) fn hear(
-        &mut self,
-        reply: ConsumerGroupHeartbeatReply,
-        random: &mut Random,
-        now_ms: u64,
-    ) -> u64 {
+    pub(crate) fn hear(&mut self, reply: ConsumerGroupHeartbeatReply, random: &mut Random, now_ms: u64) -> u64 {
         match reply.error {
             ErrorCode::None => {}
             ErrorCode::FencedMemberEpoch | ErrorCode::UnknownMemberId | ErrorCode::GroupIdNotFound => {
@@ -118,10 +114,8 @@ impl ConsumerClient {
         }
         self.epoch = reply.member_epoch;
         let Some(assigned) = reply.assignment else { return HEARTBEAT_MS };
-        let target: BTreeSet<_> = assigned
-            .iter()
-            .flat_map(|of| of.partitions.iter().map(|partition| (of.topic_id, *partition)))
-            .collect();
+        let target: BTreeSet<_> =
+            assigned.iter().flat_map(|of| of.partitions.iter().map(|partition| (of.topic_id, *partition))).collect();
         self.revoking = None;
         let gives_up = self.owned.difference(&target).next().is_some();
         if gives_up && random.one_in(2) {
@@ -141,7 +135,8 @@ impl ConsumerClient {
 
     /// What it reads, of topics that there are.
     pub(crate) fn owned(&self, topics: &TestTopics) -> Partitions {
-        let named = self.owned.iter().map(|(id, partition)| topics.by_id(*id).map(|(name, _)| (name.to_owned(), *partition)));
+        let named =
+            self.owned.iter().map(|(id, partition)| topics.by_id(*id).map(|(name, _)| (name.to_owned(), *partition)));
         named.flatten().collect()
     }
 

@@ -176,13 +176,8 @@ impl Driver {
             };
             Kind::Consumer(ConsumerClient::new(name, instance_id, subscription))
         } else {
-            Kind::Classic(ClassicClient {
-                instance_id,
-                topics: self.some_topics(),
-                is_cooperative: matches!(joiners, Joiners::Cooperative | Joiners::ConsumersAndCooperative),
-                fresh_member_id: name,
-                ..ClassicClient::default()
-            })
+            let is_cooperative = matches!(joiners, Joiners::Cooperative | Joiners::ConsumersAndCooperative);
+            Kind::Classic(ClassicClient::new(name, instance_id, self.some_topics(), is_cooperative))
         };
         let group_id = group_id.to_owned();
         self.clients.push(Client { group_id, waits_for: None, next_ms: self.world.now_ms, kind });
@@ -244,12 +239,13 @@ impl Driver {
         let topic = self.random.pick(&names);
         let (id, partitions) = self.world.topics.by_name(topic).unwrap();
         let partition = i32::try_from(self.random.index(usize::try_from(partitions).unwrap())).unwrap();
-        let client = if self.clients.is_empty() { None } else { Some(&self.clients[self.random.index(self.clients.len())]) };
+        let client =
+            if self.clients.is_empty() { None } else { Some(&self.clients[self.random.index(self.clients.len())]) };
         let client = client.filter(|_| !self.random.one_in(3));
         let group_id = client.map_or_else(|| *self.random.pick(&SIMPLE), |client| client.group_id.as_str());
         let (mut request, sent) = self.committed.commit(group_id, (topic, id), partition);
         if let Some(client) = client {
-            request.member_id = client.member_id().to_owned();
+            client.member_id().clone_into(&mut request.member_id);
             request.generation_id_or_member_epoch = client.epoch().unwrap_or(0);
             request.group_instance_id = client.instance_id().cloned();
         }

@@ -59,7 +59,8 @@ pub(crate) fn nobody_shares(world: &mut World, clients: &[Client], group_id: &st
         Described::Consumer(group) => {
             let owned = group.members.iter().map(|member| (member.member_id.as_str(), by_id(&member.assignment)));
             disjoint(group_id, owned);
-            let targets = group.members.iter().map(|member| (member.member_id.as_str(), by_id(&member.target_assignment)));
+            let targets =
+                group.members.iter().map(|member| (member.member_id.as_str(), by_id(&member.target_assignment)));
             disjoint(group_id, targets);
         }
         Described::Classic(group) if group.state == "Stable" => {
@@ -121,9 +122,23 @@ pub(crate) fn replay_gives_the_live_state(world: &mut World) {
     for compacted in [false, true] {
         let replayed = world.observe_replayed(compacted, &questions);
         for ((question, live), replayed) in questions.iter().zip(&live).zip(&replayed) {
-            assert_eq!(lasting(live), lasting(replayed), "to {question:?}, compacted: {compacted}");
+            let live = without_unwritten(live, replayed);
+            assert_eq!(lasting(&live), lasting(replayed), "to {question:?}, compacted: {compacted}");
         }
     }
+}
+
+/// A classic group in its first rebalance is in no log yet, but for offsets that were committed to it before.
+fn without_unwritten(live: &GroupReply, replayed: &GroupReply) -> GroupReply {
+    let (GroupReply::ListGroups(live), GroupReply::ListGroups(replayed)) = (live, replayed) else {
+        return live.clone();
+    };
+    let is_first = |group: &ListedGroup| {
+        group.group_type == "classic"
+            && matches!(group.state.as_str(), "PreparingRebalance" | "CompletingRebalance")
+            && replayed.iter().all(|known| known.group_id != group.group_id || known.protocol_type.is_empty())
+    };
+    GroupReply::ListGroups(live.iter().filter(|group| !is_first(group)).cloned().collect())
 }
 
 /// The part of an answer that the log decides. A simple group without offsets is gone when its tombstones are compacted.

@@ -113,10 +113,6 @@ impl World {
         self.waiting.len()
     }
 
-    pub(crate) fn is_waiting(&self, reply_to: ReplyTo) -> bool {
-        self.waiting.contains_key(&reply_to)
-    }
-
     /// What the live shard says to a question that changes nothing.
     pub(crate) fn observe(&mut self, question: GroupEvent) -> GroupReply {
         let context = Context { now: now(self.now_ms), settings: &self.settings, topics: &self.topics };

@@ -155,7 +155,9 @@ impl Clients {
             Step::Join { who, protocols } => self.join(self.name(who), *protocols, true),
             Step::AllJoin => {
                 let names = self.members();
-                names.into_iter().for_each(|name| self.join(name, 0, true));
+                for name in names {
+                    self.join(name, 0, true);
+                }
             }
             Step::Sync { who, is_stale } => self.sync(self.name(who), self.generation - i32::from(*is_stale)),
             Step::AllSync { with_leader } => {
