@@ -24,12 +24,24 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn start(binary: impl AsRef<Path>) -> Self {
+        Self::start_with(binary, &[])
+    }
+
+    /// As [`Self::start`], with these configs.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(binary: impl AsRef<Path>, properties: &[(&str, &str)]) -> Self {
         match std::env::var("TIDELOG_TEST_BROKER").as_deref() {
-            Err(_) => {
+            Err(_) | Ok("tidelog") => {
                 let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
-                Self::Tidelog(Tidelog::start(binary, dir.path().join("data"), &[]), dir)
+                let settings: Vec<String> = properties.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+                Self::Tidelog(Tidelog::start(binary, dir.path().join("data"), &settings), dir)
             }
-            Ok("kafka") => Self::Kafka(RealKafka::start(&[])),
+            Ok("kafka") => Self::Kafka(RealKafka::start(properties)),
             Ok(address) => Self::Running(address.to_owned()),
         }
     }
