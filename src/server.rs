@@ -154,7 +154,7 @@ impl Parts {
             node_id: BrokerId::new(config.node_id).unwrap_or_default(),
             cluster_id_if_new: Uuid::new_v4().into_bytes(),
             directory_id_if_new: Uuid::new_v4().into_bytes(),
-            ..LogManagerOptions::default()
+            producers_max: usize::try_from(config.partition_producer_ids_max).unwrap_or(1),
         };
         let log_manager = Arc::new(LogManager::open(Arc::new(RealDisk), dir, options)?);
         let threads = usize::try_from(config.flush_threads).unwrap_or(1);

@@ -162,6 +162,33 @@ fn an_unknown_key_and_a_security_key_stop_the_start() {
 }
 
 #[test]
+fn more_files_may_be_open_than_the_soft_limit_of_the_shell_says() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut broker = Command::new("sh")
+        .args(["-c", "ulimit -Sn 64 && exec \"$0\" \"$@\"", BINARY, "serve", "--listen", &address, "--data"])
+        .arg(dir.path().join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell runs");
+    let connections: Vec<TcpStream> = std::iter::from_fn(|| {
+        wait_until("a connection", Duration::from_secs(20), || TcpStream::connect(&address).is_ok());
+        TcpStream::connect(&address).ok()
+    })
+    .take(100)
+    .collect();
+    for mut stream in connections {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        stream.write_all(&api_versions(7)).expect("the broker reads");
+        assert_eq!(answer(&mut stream), 7);
+    }
+    broker.kill().expect("it can be ended");
+    broker.wait().expect("it ends");
+}
+
+#[test]
 fn sigterm_answers_what_waits_and_leaves_a_clean_mark() {
     let dir = TempDir::new().expect("a directory");
     let mut broker = start(&dir, &[]);

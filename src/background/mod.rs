@@ -21,9 +21,6 @@ const EAGER_MS: u64 = 100;
 /// How often it looks around otherwise, ms: nothing it does then is urgent, and an idle broker should be idle.
 const RELAXED_MS: u64 = 10_000;
 
-/// How often idle producers are looked for, ms (Kafka's `producer.id.expiration.check.interval.ms`).
-const EXPIRY_MS: u64 = 600_000;
-
 /// The background thread.
 #[derive(Debug)]
 pub(crate) struct Background {
@@ -43,10 +40,12 @@ impl Background {
         leftovers: Vec<String>,
     ) -> io::Result<Self> {
         let checkpoint_ms = u64::from(config.log_flush_offset_checkpoint_interval_ms.unsigned_abs());
+        let expiry_ms = u64::from(config.producer_id_expiration_check_interval_ms.unsigned_abs());
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
             registry.log_manager().remove_aside(&leftovers);
-            let mut rounds = Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now(), expired: clock.now() };
+            let mut rounds =
+                Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now(), expiry_ms, expired: clock.now() };
             loop {
                 let pause = Duration::from_millis(rounds.run());
                 if !matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
@@ -71,6 +70,7 @@ struct Rounds {
     clock: Clock,
     checkpoint_ms: u64,
     checkpointed: Timestamp,
+    expiry_ms: u64,
     expired: Timestamp,
 }
 
@@ -78,7 +78,7 @@ impl Rounds {
     /// Does what is due; gives the pause until the next round, ms.
     fn run(&mut self) -> u64 {
         let now = self.clock.now();
-        let mut pause = RELAXED_MS.min(self.checkpoint_ms);
+        let mut pause = RELAXED_MS.min(self.checkpoint_ms).min(self.expiry_ms);
         for partition in self.registry.all() {
             if let Err(error) = partition.log().roll_if_due(now) {
                 error!(partition = %partition.log().topic_partition(), %error, "the segment whose time has come was not rolled");
@@ -99,7 +99,7 @@ impl Rounds {
         if let Some(next) = self.registry.remove_due_files(now) {
             pause = pause.min(next.max(EAGER_MS));
         }
-        if u64::try_from(now.ms_since(self.expired)).unwrap_or(u64::MAX) >= EXPIRY_MS {
+        if u64::try_from(now.ms_since(self.expired)).unwrap_or(u64::MAX) >= self.expiry_ms {
             self.expired = now;
             let expiration_ms = self.registry.producer_expiration_ms();
             for partition in self.registry.all() {

@@ -8,10 +8,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use model::config::{BrokerConfig, FileText, Warning};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::error::CliError;
 use super::output;
 use crate::server::{self, Ready};
+
+/// With fewer open files than this a broker is soon at its end.
+const OPEN_FILES_WANTED: u64 = 4096;
 
 /// The flags of `tidelog serve`. Each wins over the file and the environment.
 #[derive(Debug, Args)]
@@ -63,7 +67,23 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), CliError> {
     tracing::warn!(
         "retention and compaction do not run yet: logs keep everything, whatever cleanup.policy and retention.* say"
     );
+    raise_open_files();
     server::run(config, tell_what_next).map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// Takes as many open files as the system grants: each partition with records has three, each connection one, and the usual
+/// soft limit of 1024 is for programs that use `select`. The JVM does the same for Kafka.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+    } else if limit.maximum.is_some_and(|most| most < OPEN_FILES_WANTED) {
+        tracing::warn!(
+            "at most {} files may be open: enough for some hundred partitions; more need a higher limit (ulimit -Hn)",
+            limit.maximum.unwrap_or_default()
+        );
+    }
 }
 
 /// The log for operators: standard error, a line an event; `TIDELOG_LOG` picks levels as `RUST_LOG` does elsewhere.

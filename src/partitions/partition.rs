@@ -240,7 +240,7 @@ impl Partition {
 
     /// Ends what [`Self::watch`] began.
     pub(super) fn forget(&self, cell: &Arc<WaitCell>) {
-        self.waiters.deregister(cell);
+        self.waiters.deregister(WaitsFor::Bytes, cell);
     }
 
     /// Ends every wait without a result: those who wait look again.
@@ -295,18 +295,19 @@ pub(crate) fn check_epoch(partition: &Partition, known: i32) -> Result<(), Error
 /// A registration that ends when dropped.
 struct Registered<'a> {
     waiters: &'a Waiters,
+    waits_for: WaitsFor,
     cell: &'a Arc<WaitCell>,
 }
 
 impl<'a> Registered<'a> {
     fn new(waiters: &'a Waiters, waits_for: WaitsFor, cell: &'a Arc<WaitCell>) -> Self {
         waiters.register(waits_for, cell);
-        Self { waiters, cell }
+        Self { waiters, waits_for, cell }
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.waiters.deregister(self.cell);
+        self.waiters.deregister(self.waits_for, self.cell);
     }
 }

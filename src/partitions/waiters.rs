@@ -1,5 +1,6 @@
 //! Who waits for a partition's watermark. A waiting request costs nothing until the watermark moves far enough for it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -81,22 +82,53 @@ pub(super) enum WaitsFor {
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     count: AtomicUsize,
-    list: Mutex<Vec<(WaitsFor, Arc<WaitCell>)>>,
+    lists: Mutex<Lists>,
+}
+
+/// Who waits, found by what they wait for and by the address of their cell.
+#[derive(Debug, Default)]
+struct Lists {
+    watermark: BTreeMap<(Offset, usize), Arc<WaitCell>>,
+    bytes: HashMap<usize, Arc<WaitCell>>,
+}
+
+impl Lists {
+    fn len(&self) -> usize {
+        self.watermark.len() + self.bytes.len()
+    }
+
+    /// Takes out those whose wait has ended.
+    fn take_done(&mut self, watermark: Offset, bytes: u64) -> Vec<Arc<WaitCell>> {
+        let mut done: Vec<_> = self.bytes.extract_if(|_, cell| cell.saw_bytes(bytes)).map(|(_, cell)| cell).collect();
+        while let Some(first) = self.watermark.first_entry() {
+            if first.key().0 > watermark {
+                break;
+            }
+            done.push(first.remove());
+        }
+        done
+    }
 }
 
 impl Waiters {
     /// Adds a waiter. What moved before is not seen: the caller looks again after this.
     pub(super) fn register(&self, waits_for: WaitsFor, cell: &Arc<WaitCell>) {
-        let mut list = self.lock();
-        list.push((waits_for, Arc::clone(cell)));
-        self.count.store(list.len(), Ordering::SeqCst);
+        let mut lists = self.lock();
+        match waits_for {
+            WaitsFor::Watermark(offset) => lists.watermark.insert((offset, address(cell)), Arc::clone(cell)),
+            WaitsFor::Bytes => lists.bytes.insert(address(cell), Arc::clone(cell)),
+        };
+        self.count.store(lists.len(), Ordering::SeqCst);
     }
 
     /// Takes a waiter away; one that is gone already is fine.
-    pub(super) fn deregister(&self, cell: &Arc<WaitCell>) {
-        let mut list = self.lock();
-        list.retain(|(_, known)| !Arc::ptr_eq(known, cell));
-        self.count.store(list.len(), Ordering::SeqCst);
+    pub(super) fn deregister(&self, waits_for: WaitsFor, cell: &Arc<WaitCell>) {
+        let mut lists = self.lock();
+        match waits_for {
+            WaitsFor::Watermark(offset) => lists.watermark.remove(&(offset, address(cell))),
+            WaitsFor::Bytes => lists.bytes.remove(&address(cell)),
+        };
+        self.count.store(lists.len(), Ordering::SeqCst);
     }
 
     /// The watermark is at `watermark` now, `bytes` further than before.
@@ -104,30 +136,32 @@ impl Waiters {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let mut list = self.lock();
-        list.retain(|(waits_for, cell)| {
-            let is_done = match waits_for {
-                WaitsFor::Watermark(offset) => watermark >= *offset,
-                WaitsFor::Bytes => cell.saw_bytes(bytes),
-            };
-            if is_done {
-                cell.fire();
-            }
-            !is_done
-        });
-        self.count.store(list.len(), Ordering::SeqCst);
+        let mut lists = self.lock();
+        let done = lists.take_done(watermark, bytes);
+        self.count.store(lists.len(), Ordering::SeqCst);
+        // Woken outside the lock: who wakes may register again at once.
+        drop(lists);
+        fire_each(done);
     }
 
     /// Ends every wait: the log went offline, the topic was deleted, the broker stops.
     pub(super) fn fire_all(&self) {
-        let mut list = self.lock();
-        for (_, cell) in list.drain(..) {
-            cell.fire();
-        }
+        let lists = std::mem::take(&mut *self.lock());
         self.count.store(0, Ordering::SeqCst);
+        fire_each(lists.watermark.into_values().chain(lists.bytes.into_values()));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(WaitsFor, Arc<WaitCell>)>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Lists> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn fire_each(cells: impl IntoIterator<Item = Arc<WaitCell>>) {
+    for cell in cells {
+        cell.fire();
+    }
+}
+
+fn address(cell: &Arc<WaitCell>) -> usize {
+    Arc::as_ptr(cell).addr()
 }

@@ -1,9 +1,12 @@
 //! The idempotent producer: cases 35 to 47.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use test_support::wait_until;
 
 use crate::support::batch::{Batch, GZIP};
-use crate::support::brokers::{is_kafka, start_tidelog};
+use crate::support::brokers::{self, is_kafka, start_tidelog};
 use crate::support::client::Client;
 use crate::support::topics::{LATEST, Topic, connect, expect_produced, expect_refused, new_producer, produce_request};
 
@@ -227,7 +230,7 @@ fn case_44_a_repeat_is_known_after_the_segment_was_rolled() {
 }
 
 /// The real one keeps only the last batch of a producer in its snapshots, and answers 45 to repeats of the four before it.
-/// Starting it again takes long; ours is asked alone.
+/// Ours is asked alone.
 #[test]
 fn case_44_a_repeat_of_one_of_the_last_five_is_known_after_a_clean_restart_and_after_a_kill() {
     if is_kafka() {
@@ -279,18 +282,40 @@ fn case_45_a_repeat_of_a_batch_under_way_is_answered_after_it_with_the_same_offs
     }
 }
 
-/// The real one hands out the blocks of its controller, which are durable as well; starting it again takes long, so ours is
-/// asked alone.
+#[test]
+fn case_46_an_idle_producer_is_forgotten_and_one_that_goes_on_is_not() {
+    let expiry = [("producer.id.expiration.ms", "1500"), ("producer.id.expiration.check.interval.ms", "100")];
+    let broker = brokers::start_own(&expiry);
+    let mut client = Client::connect(&broker.address());
+    brokers::wait_for_producer_ids(&broker.address());
+    let topic = Topic::create(&mut client);
+    let (idle, busy) = (new_producer(&mut client), new_producer(&mut client));
+    append(&topic, &mut client, idle, 1);
+    append(&topic, &mut client, busy, 1);
+    // A producer that is not known may begin with any sequence; one that is known may not leave a gap.
+    let gap = |producer, client: &mut Client| {
+        topic.produce(client, &Batch::idempotent(producer, 1_000_000, &VALUES))["error_code"] == 0
+    };
+    assert!(!gap(idle, &mut client), "forgotten at once");
+    let mut sequence = 2;
+    wait_until("the idle producer is forgotten", Duration::from_secs(20), || {
+        let answer = topic.produce(&mut client, &Batch::idempotent(busy, sequence, &VALUES));
+        assert_eq!(answer["error_code"], 0, "{answer}");
+        sequence += 2;
+        gap(idle, &mut client)
+    });
+    assert!(!gap(busy, &mut client), "a producer that goes on was forgotten");
+}
+
 #[test]
 fn case_47_no_producer_id_is_handed_out_twice_across_kills() {
-    if is_kafka() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let mut broker = start_tidelog(dir.path());
+    let mut broker = brokers::start_own(&[]);
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..4 {
-        let mut client = Client::connect(&broker.address().to_string());
+    // The real one takes a quarter of a minute to come back.
+    let lives = if is_kafka() { 2 } else { 4 };
+    for _ in 0..lives {
+        brokers::wait_for_producer_ids(&broker.address());
+        let mut client = Client::connect(&broker.address());
         for _ in 0..5 {
             assert!(seen.insert(new_producer(&mut client).0), "{seen:?}");
         }

@@ -227,6 +227,14 @@ config_table! {
         /// What the process is. Tidelog is always both, `broker` and `controller`; a lone controller does not exist.
         process_roles: Vec<String> = "process.roles", default ["broker", "controller"].map(str::to_owned).to_vec();
 
+        /// Milliseconds between two searches for idle producer ids.
+        producer_id_expiration_check_interval_ms: i32 =
+            "producer.id.expiration.check.interval.ms", default 600_000, valid AtLeast(1);
+
+        /// Producer ids that one partition remembers; beyond it those that were idle the longest are forgotten, as if they had
+        /// expired. Not a key of Kafka's.
+        partition_producer_ids_max: i32 = "partition.producer.ids.max", default 100_000, valid AtLeast(1);
+
         /// Milliseconds after which an idle producer id is forgotten, and its duplicates with it.
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms", default 86_400_000, valid AtLeast(1), dynamic true;
 

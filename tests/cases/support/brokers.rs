@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::json;
-use test_support::{RealKafka, Tidelog};
+use test_support::{Broker, RealKafka, Tidelog};
 
 use super::client::Client;
 
@@ -75,8 +75,13 @@ fn share_kafka() -> String {
     broker.address()
 }
 
+/// A broker of the chosen kind for one test alone.
+pub(crate) fn start_own(properties: &[(&str, &str)]) -> Broker {
+    Broker::start_with(env!("CARGO_BIN_EXE_tidelog"), properties)
+}
+
 /// The real Kafka serves before its controller has given it producer ids, and says 14 (still loading) until then.
-fn wait_for_producer_ids(address: &str) {
+pub(crate) fn wait_for_producer_ids(address: &str) {
     let mut client = Client::connect(address);
     test_support::wait_until("producer ids", Duration::from_secs(20), || {
         client.call("InitProducerId", 4, &json!({"transaction_timeout_ms": 1}))["error_code"] == 0

@@ -35,7 +35,7 @@ impl Broker {
     #[track_caller]
     pub fn start_with(binary: impl AsRef<Path>, settings: &[(&str, &str)]) -> Self {
         match std::env::var("TIDELOG_TEST_BROKER").as_deref() {
-            Err(_) => {
+            Err(_) | Ok("tidelog") => {
                 let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
                 let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 let settings: Vec<&str> = settings.iter().map(String::as_str).collect();

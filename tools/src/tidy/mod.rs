@@ -15,6 +15,7 @@ mod macros;
 mod modules;
 mod rules;
 mod sizes;
+mod supply;
 mod todos;
 pub(crate) mod tree;
 
@@ -75,6 +76,7 @@ pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
     let packages = crates::packages(root)?;
     let mut findings = crates::check(&packages, &rules);
     findings.extend(crates::unused(&packages, &tree));
+    findings.extend(supply::check(root, tree.text("deny.toml").unwrap_or_default())?);
     for check in [
         modules::check,
         sizes::check,
