@@ -17,6 +17,7 @@ mod admin;
 mod differential;
 mod fetch;
 mod framing;
+mod groups;
 mod idempotence;
 mod offsets;
 mod produce;

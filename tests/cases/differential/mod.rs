@@ -12,6 +12,7 @@ mod administration;
 mod clusters;
 mod configs;
 mod fetches;
+mod groups;
 mod offsets;
 mod produces;
 mod records;

@@ -61,6 +61,36 @@ fn share_tidelog() -> String {
     address
 }
 
+/// A broker of one test alone.
+#[derive(Debug)]
+pub(crate) enum Own {
+    Tidelog(Tidelog, #[expect(dead_code, reason = "its end removes the broker's folder")] tempfile::TempDir),
+    Kafka(RealKafka),
+}
+
+impl Own {
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Tidelog(broker, _) => broker.address().to_string(),
+            Self::Kafka(broker) => broker.address(),
+        }
+    }
+}
+
+/// A broker for one test alone, of the kind that the cases are run against, with these settings.
+pub(crate) fn start_with(settings: &[(&str, &str)]) -> Own {
+    match chosen() {
+        Kind::Kafka => Own::Kafka(RealKafka::start(settings)),
+        Kind::Tidelog => {
+            let dir = tempfile::tempdir().unwrap();
+            let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let settings: Vec<&str> = TIDELOG_SETTINGS.into_iter().chain(settings.iter().map(String::as_str)).collect();
+            let broker = Tidelog::start(env!("CARGO_BIN_EXE_tidelog"), dir.path().join("data"), &settings);
+            Own::Tidelog(broker, dir)
+        }
+    }
+}
+
 /// A broker of ours for one test alone.
 pub(crate) fn start_tidelog(dir: &Path) -> Tidelog {
     Tidelog::start(env!("CARGO_BIN_EXE_tidelog"), dir.join("data"), &TIDELOG_SETTINGS)
