@@ -17,8 +17,6 @@ mod streams;
 mod topic;
 mod writer;
 
-use test_support::Broker;
-
 use kinds::Kind;
 use story::Story;
 
@@ -47,11 +45,9 @@ fn tell(kind: Kind, story: fn(&mut Story, Kind)) {
 }
 
 fn tell_with_session(session_ms: &'static str, kind: Kind, story: fn(&mut Story, Kind)) {
-    let broker = Broker::start_with(TIDELOG, &settings(session_ms));
-    let mut told = Story::begin(&broker.address(), session_ms);
+    let mut told = Story::begin(session_ms);
     story(&mut told, kind);
     told.end();
-    broker.finish();
 }
 
 #[test]
@@ -132,6 +128,21 @@ fn java_static_members_of_kip_848_come_back_to_their_partitions() {
 #[test]
 fn librdkafka_static_members_come_back_to_their_partitions() {
     tell_with_session(LONG_SESSION_MS, Kind::LIBRDKAFKA_EAGER, stories::static_members_come_back);
+}
+
+#[test]
+fn a_java_group_goes_on_after_a_crash_of_the_broker() {
+    tell(Kind::JAVA_COOPERATIVE, stories::a_group_survives_its_broker);
+}
+
+#[test]
+fn a_java_group_of_kip_848_goes_on_after_a_crash_of_the_broker() {
+    tell(Kind::JAVA_CONSUMER, stories::a_group_survives_its_broker);
+}
+
+#[test]
+fn a_librdkafka_group_goes_on_after_a_crash_of_the_broker() {
+    tell(Kind::LIBRDKAFKA_EAGER, stories::a_group_survives_its_broker);
 }
 
 #[test]

@@ -43,6 +43,24 @@ pub(crate) fn static_members_come_back(story: &mut Story, kind: Kind) {
     }
 }
 
+/// The members go on when their broker is back; then there are none while it crashes once more.
+pub(crate) fn a_group_survives_its_broker(story: &mut Story, kind: Kind) {
+    story.start("a", kind);
+    story.start("b", kind);
+    story.settles();
+    story.the_broker_crashes();
+    story.settles();
+    // A client that does not know its coordinator again yet cannot say that it leaves.
+    story.leaves("a");
+    story.settles();
+    // With nobody there to know it, only the log can tell what was committed.
+    story.leaves("b");
+    story.the_broker_crashes();
+    story.has_committed_all_it_read();
+    story.start("c", kind);
+    story.settles();
+}
+
 /// Members of the classic protocol are replaced by members of KIP-848's, and those by members of the classic one again.
 pub(crate) fn a_group_changes_its_protocol_and_back(story: &mut Story, classic: Kind) {
     story.start("a", classic);

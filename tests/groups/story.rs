@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use test_support::Broker;
+
 use crate::kinds::Kind;
 use crate::ledger::{Excuse, Ledger, PARTITIONS};
 use crate::member::Member;
-use crate::topic;
 use crate::writer::Writer;
+use crate::{TIDELOG, settings, topic};
 
 /// For a rebalance of any kind on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -27,28 +29,32 @@ pub(crate) struct Story {
     dir: tempfile::TempDir,
     starts: u32,
     excuse: Excuse,
+    broker: Broker,
 }
 
 impl Story {
     #[track_caller]
-    pub(crate) fn begin(bootstrap: &str, session_ms: &'static str) -> Self {
+    pub(crate) fn begin(session_ms: &'static str) -> Self {
         // A broker that runs already keeps topics and groups from one run to the next, hence the process id.
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        let broker = Broker::start_with(TIDELOG, &settings(session_ms));
+        let bootstrap = broker.address();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let topic = format!("story-{}-{number}", std::process::id());
-        topic::create(bootstrap, &topic, PARTITIONS);
+        topic::create(&bootstrap, &topic, PARTITIONS);
         let ledger = Arc::new(Ledger::default());
         Self {
-            bootstrap: bootstrap.to_owned(),
             group: format!("group-of-{topic}"),
             session_ms,
-            writer: Writer::start(bootstrap, &topic, &ledger),
+            writer: Writer::start(&bootstrap, &topic, &ledger),
+            bootstrap,
             topic,
             ledger,
             members: Vec::new(),
             dir: tempfile::tempdir().unwrap(),
             starts: 0,
             excuse: Excuse::Crash,
+            broker,
         }
     }
 
@@ -89,6 +95,13 @@ impl Story {
     #[track_caller]
     pub(crate) fn crashes(&mut self, name: &str) {
         self.take(name).crash();
+    }
+
+    /// The broker is killed, and starts again.
+    #[track_caller]
+    pub(crate) fn the_broker_crashes(&mut self) {
+        self.broker.kill();
+        self.broker.restart();
     }
 
     fn take(&mut self, name: &str) -> Member {
@@ -173,5 +186,6 @@ impl Story {
         self.has_committed_all_it_read();
         assert_eq!(self.ledger.progress(), self.ledger.ends(), "read, and written");
         self.ledger.check(self.excuse);
+        self.broker.finish();
     }
 }

@@ -53,7 +53,16 @@ pub(crate) fn ends(bootstrap: &str, topic: &str) -> BTreeMap<i32, i64> {
 pub(crate) fn committed(bootstrap: &str, group: &str, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
     let mut asked = TopicPartitionList::new();
     asked.add_partition_range(topic, 0, partitions - 1);
-    let answer = consumer(bootstrap, group).committed_offsets(asked, LIMIT).unwrap();
+    let consumer = consumer(bootstrap, group);
+    let mut answer = TopicPartitionList::new();
+    // A broker that has just started refuses until it has loaded the group.
+    wait_until("the committed offsets", LIMIT, || match consumer.committed_offsets(asked.clone(), LIMIT) {
+        Ok(offsets) => {
+            answer = offsets;
+            true
+        }
+        Err(_) => false,
+    });
     let offset = |offset| if let Offset::Offset(number) = offset { Some(number) } else { None };
     answer.elements().iter().filter_map(|place| Some((place.partition(), offset(place.offset())?))).collect()
 }

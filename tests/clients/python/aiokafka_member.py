@@ -4,7 +4,7 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
-from member import BATCH_MAX, HEARTBEAT_MS, POLL_SECONDS, Arguments, Input, say, say_owned
+from member import BATCH_MAX, HEARTBEAT_MS, POLL_SECONDS, Arguments, Input, run, say, say_owned
 
 
 class Member(ConsumerRebalanceListener):
@@ -55,4 +55,4 @@ async def main():
     await Member(arguments).run(Input())
 
 
-asyncio.run(main())
+run(lambda: asyncio.run(main()))

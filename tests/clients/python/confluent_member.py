@@ -1,8 +1,14 @@
 """A group member by confluent-kafka, which is librdkafka."""
 
+import time
+
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from member import BATCH_MAX, HEARTBEAT_MS, POLL_SECONDS, Arguments, Input, say, say_owned
+from member import BATCH_MAX, HEARTBEAT_MS, POLL_SECONDS, Arguments, Input, run, say, say_owned
+
+# A commit that met a rebalance: it is right as soon as the client has heard the rest of it.
+TOO_EARLY = {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH}
+TRIES_MAX = 20
 
 ASSIGNORS = {"eager": "range,roundrobin", "cooperative": "cooperative-sticky"}
 
@@ -42,31 +48,35 @@ class Member:
         self.consumer.close()
 
     def settle(self):
-        """Says what was read, and commits it."""
+        """Says what was read, and commits it. What comes too early is left to the next call, which is told so by False."""
         if self.read:
             say(read=self.read)
             self.uncommitted.update({partition: offset + 1 for partition, offset, _ in self.read})
             self.read = []
         if not self.uncommitted:
-            return
+            return True
         offsets = [TopicPartition(self.topic, partition, offset) for partition, offset in self.uncommitted.items()]
         try:
             self.consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            # It is tried again when a partition is taken away, or after the next poll.
-            if error.args[0].code() == KafkaError.ILLEGAL_GENERATION:
-                say(refused=str(error))
-            elif error.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS:
+            if error.args[0].code() in TOO_EARLY:
+                return False
+            if error.args[0].code() != KafkaError.ILLEGAL_GENERATION:
                 raise
+            say(refused=str(error))
         else:
             self.uncommitted = {}
+        return True
 
     def assigned(self, _, partitions):
         self.owned |= {place.partition for place in partitions}
         say_owned(self.owned)
 
     def revoked(self, _, partitions):
-        self.settle()
+        for _ in range(TRIES_MAX):
+            if self.settle():
+                break
+            time.sleep(POLL_SECONDS)
         self.remove(partitions)
 
     def lost(self, _, partitions):
@@ -79,4 +89,4 @@ class Member:
         say_owned(self.owned)
 
 
-Member(Arguments.parse()).run(Input())
+run(lambda: Member(Arguments.parse()).run(Input()))

@@ -5,7 +5,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import RebalanceInProgressError
 
-from member import BATCH_MAX, HEARTBEAT_MS, POLL_SECONDS, Arguments, Input, say, say_owned
+from member import BATCH_MAX, HEARTBEAT_MS, POLL_SECONDS, Arguments, Input, run, say, say_owned
 
 ASSIGNORS = {"eager": RangePartitionAssignor, "cooperative": CooperativeStickyAssignor}
 
@@ -60,4 +60,4 @@ class Member(ConsumerRebalanceListener):
         say_owned(self.owned)
 
 
-Member(Arguments.parse()).run(Input())
+run(lambda: Member(Arguments.parse()).run(Input()))

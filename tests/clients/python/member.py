@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from dataclasses import dataclass
 
 HEARTBEAT_MS = 500
@@ -47,3 +48,12 @@ def say(**what):
 
 def say_owned(partitions):
     say(owns=sorted(partitions))
+
+
+def run(member):
+    """Runs a member. One that fails ends at once: a client's own threads might go on as if nothing had happened."""
+    try:
+        member()
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
