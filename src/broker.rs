@@ -34,8 +34,8 @@ impl Broker {
         coordinators: Coordinators,
         fetch_sessions: FetchSessions,
         data_directory: DataDirectory,
-        cluster_id: String,
     ) -> Self {
+        let cluster_id = data_directory.cluster_id().to_owned();
         let stopping = AtomicBool::new(false);
         Self { clock, metadata, coordinators, fetch_sessions, data_directory, cluster_id, stopping }
     }

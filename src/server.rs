@@ -180,8 +180,7 @@ impl Parts {
         let data_directory = DataDirectory::new(Arc::clone(&self.log_manager));
         let (coordinators, running) =
             Coordinators::start(metadata.images(), self.clock, stopping).map_err(ServeError::System)?;
-        let cluster_id = self.log_manager.cluster_id().to_owned();
-        let broker = Broker::new(self.clock, metadata, coordinators, sessions, data_directory, cluster_id);
+        let broker = Broker::new(self.clock, metadata, coordinators, sessions, data_directory);
         Ok((Arc::new(broker), Threads { coordinators: running, metadata: thread }))
     }
 

@@ -26,7 +26,7 @@ impl Api for ListGroups {
     ) -> Reply<ListGroupsResponse> {
         let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let event = Event { states: own(&request.states_filter), types: own(&request.types_filter) };
-        let asked = broker.coordinators.list_groups(event);
+        let asked = broker.coordinators.list_groups(&event);
         Reply::later(async move {
             let (code, groups) = match asked.await {
                 Ok(groups) => (ErrorCode::None, groups.into_iter().map(listed).collect()),

@@ -93,7 +93,7 @@ impl Coordinators {
     }
 
     /// Which groups are there? Of all shards, or the first error of one.
-    pub(crate) fn list_groups(&self, request: ListGroups) -> Later<Vec<ListedGroup>> {
+    pub(crate) fn list_groups(&self, request: &ListGroups) -> Later<Vec<ListedGroup>> {
         let parts = self.ask_all(
             || GroupEvent::ListGroups(request.clone()),
             |reply| if let GroupReply::ListGroups(groups) = reply { Some(groups) } else { None },

@@ -33,6 +33,11 @@ impl DataDirectory {
         self.log_manager.directory_id()
     }
 
+    /// The id of the cluster that it belongs to.
+    pub(crate) fn cluster_id(&self) -> &str {
+        self.log_manager.cluster_id()
+    }
+
     /// The room on its volume.
     ///
     /// # Errors

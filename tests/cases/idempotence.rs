@@ -65,7 +65,7 @@ fn case_35_a_repeat_on_a_topic_of_log_append_time_returns_the_first_time() {
     let topic = Topic::with(&mut client, 1, &[("message.timestamp.type", "LogAppendTime")]);
     let batch = Batch::idempotent(new_producer(&mut client), 0, &VALUES);
     let first = topic.produce(&mut client, &batch);
-    std::thread::sleep(std::time::Duration::from_millis(5));
+    std::thread::sleep(Duration::from_millis(5));
     let second = topic.produce(&mut client, &batch);
     assert_eq!(first["error_code"], 0, "{first}");
     assert_eq!(first, second);

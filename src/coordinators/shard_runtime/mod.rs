@@ -61,7 +61,6 @@ pub(super) struct ShardRuntime {
 }
 
 /// How far a shard is.
-#[expect(clippy::large_enum_variant, reason = "there are a few dozen, and nearly all of them are active")]
 enum State {
     /// Its records are read, from this moment on.
     Loading(Loading, Tick),
