@@ -58,7 +58,14 @@ const TABLE: &[(&str, Cells, &str)] = &[
     ("BrokerApiVersionsCommand", Lines(NOT_SERVED), "not advertised yet"),
     ("VerifiableProducer", Between("\"timestamp\":", ","), "a time"),
     ("VerifiableProducer", Between("\"avg_throughput\":", "}"), "a rate"),
+    ("VerifiableConsumer", Between("\"timestamp\":", ","), "a time"),
     ("ProducerPerformance", Numbers("records sent"), "rates and times"),
+    ("ConsumerPerformance", Numbers(", "), "rates and times"),
+    ("EndToEndLatency", Numbers("0\t"), "a time"),
+    ("EndToEndLatency", Numbers("Avg latency: "), "a time"),
+    ("EndToEndLatency", Numbers("Percentiles: "), "times"),
+    ("ConsumerGroupCommand", Column("CONSUMER-ID"), "an id"),
+    ("ConfigCommand", Between("Dynamic configs for group test-group-", " are:"), "EndToEndLatency names its group by the time"),
 ];
 
 /// APIs that come later.

@@ -3,7 +3,8 @@
 //!
 //! `commands/` holds the command lines, a file for each group of tools; a new one is one more line. What may differ stands in
 //! the table of `differences`, and nothing else may. The tools run in one JVM for each broker (`java/ToolDriver.java`), because
-//! starting one costs more than most of them do. `TIDELOG_TEST_TOOLS_ONLY=NAME` runs only the files whose names contain NAME.
+//! starting one costs more than most of them do. `TIDELOG_TEST_TOOLS_ONLY=NAME` runs only the files whose names contain NAME;
+//! with `TIDELOG_TEST_BROKER=kafka` two real Kafkas are compared, which shows what differs by itself.
 #![cfg(test)]
 
 mod differences;
@@ -15,10 +16,7 @@ use std::path::Path;
 use differences::Differences;
 use script::Script;
 use side::{Printed, Side};
-use test_support::{RealKafka, Tidelog};
-
-/// Settings by which ours says of itself what the real one says.
-const TIDELOG_SETTINGS: [&str; 1] = ["node.id=1"];
+use test_support::{Broker, RealKafka};
 
 /// What the real Kafka is asked to do before all else: it begins with a feature that ours does not have, and which sets a config
 /// of every topic.
@@ -33,7 +31,7 @@ fn kafkas_own_tools_print_the_same() {
     let only = std::env::var("TIDELOG_TEST_TOOLS_ONLY").unwrap_or_default();
     let scripts: Vec<_> = scripts.into_iter().filter(|script| script.name.contains(&only)).collect();
     let (ours, kafkas) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| on_tidelog(&scripts));
+        let ours = scope.spawn(|| on_ours(&scripts));
         let kafkas = on_kafka(&scripts);
         (ours.join().unwrap(), kafkas)
     });
@@ -46,26 +44,37 @@ fn kafkas_own_tools_print_the_same() {
         }
     }
     assert!(failures.is_empty(), "{} commands differ:\n\n{}", failures.len(), failures.join("\n"));
-    if only.is_empty() {
+    if only.is_empty() && std::env::var("TIDELOG_TEST_BROKER").is_err() {
         let idle = differences.idle();
         assert!(idle.is_empty(), "these differences are not needed any more:\n{}", idle.join("\n"));
     }
 }
 
-fn on_tidelog(scripts: &[Script]) -> Vec<Printed> {
-    let dir = tempfile::tempdir().unwrap();
-    let broker = Tidelog::start(env!("CARGO_BIN_EXE_tidelog"), dir.path().join("data"), &TIDELOG_SETTINGS);
-    run(&mut Side::new(&broker.address().to_string()), scripts)
+/// The broker that is tested: ours, unless `TIDELOG_TEST_BROKER` says otherwise.
+fn on_ours(scripts: &[Script]) -> Vec<Printed> {
+    let broker = Broker::start(env!("CARGO_BIN_EXE_tidelog"));
+    let mut side = Side::new(&broker.address());
+    if matches!(broker, Broker::Kafka(_)) {
+        prepare(&mut side);
+    }
+    let printed = run(&mut side, scripts);
+    drop(side);
+    broker.finish();
+    printed
 }
 
 fn on_kafka(scripts: &[Script]) -> Vec<Printed> {
     let broker = RealKafka::start(&[]);
     let mut side = Side::new(&broker.address());
+    prepare(&mut side);
+    run(&mut side, scripts)
+}
+
+fn prepare(side: &mut Side) {
     for line in KAFKA_BEFORE {
         let printed = side.run(&script::Step::parse(line));
         assert!(printed.iter().all(|printed| printed.exit == "0"), "{line}: {printed:?}");
     }
-    run(&mut side, scripts)
 }
 
 /// Runs every line; what those printed that are compared.

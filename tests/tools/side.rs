@@ -71,7 +71,8 @@ impl Side {
                 None
             }
             Step::Start { name, run } => {
-                let child = self.alone(run).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+                let child =
+                    self.alone(run).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
                 self.running.insert(name.clone(), child);
                 None
             }
