@@ -14,7 +14,7 @@ use protocol::messages::delete_records::{
 
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::Image;
+use crate::metadata::{Image, is_internal};
 use crate::partitions::Partition;
 
 /// The offset that stands for the high watermark.
@@ -66,9 +66,6 @@ impl Api for DeleteRecords {
     }
 }
 
-/// The topics that the broker keeps for itself.
-const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
-
 /// A partition whose start is on its way, and where to.
 type Begun = (Arc<Partition>, Offset);
 
@@ -76,7 +73,7 @@ fn begin(image: &Image, (topic, index): (&str, i32), offset: i64, now: Timestamp
     let topic = image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let partition = topic.partition(index);
     let is_there = !matches!(partition, Err(ErrorCode::UnknownTopicOrPartition));
-    if is_there && INTERNAL.contains(&topic.name.as_str()) {
+    if is_there && is_internal(topic.name.as_str()) {
         return Err(ErrorCode::InvalidTopicException);
     }
     let partition = partition?;

@@ -9,7 +9,7 @@ use super::record::MetadataRecord;
 use super::topics::Refused;
 
 /// The feature that says whether the consumer protocol of KIP-848 is in use.
-pub(crate) const GROUP_VERSION: &str = "group.version";
+pub(super) const GROUP_VERSION: &str = "group.version";
 
 /// A feature.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use crate::support::client::Client;
 use crate::support::topics::{EARLIEST, LATEST, Topic, connect};
 
 const OFFSET_OUT_OF_RANGE: i64 = 1;
+const UNSUPPORTED_VERSION: i64 = 35;
 const POLICY_VIOLATION: i64 = 44;
 const INVALID_UPDATE_VERSION: i64 = 95;
 
@@ -110,6 +111,12 @@ fn group_version(client: &mut Client) -> (i64, i64) {
     (level, answer["finalized_features_epoch"].as_i64().unwrap())
 }
 
+/// Whether the consumer protocol refuses a member because it is off.
+fn is_refused(client: &mut Client) -> bool {
+    let member = json!({"group_id": "g", "member_id": "m", "member_epoch": 0, "rebalance_timeout_ms": 60_000, "subscribed_topic_names": ["t"], "topic_partitions": []});
+    client.call("ConsumerGroupHeartbeat", 1, &member)["error_code"] == UNSUPPORTED_VERSION
+}
+
 #[test]
 fn a_feature_that_was_switched_off_stays_off_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
@@ -129,6 +136,7 @@ fn a_feature_that_was_switched_off_stays_off_after_a_kill() {
     let (level, after) = group_version(&mut client);
     assert_eq!(level, 0);
     assert!(after > before, "clients take only what is newer");
+    assert!(is_refused(&mut client));
     broker.kill();
     broker.restart();
     client = Client::connect(&broker.address().to_string());
@@ -137,4 +145,5 @@ fn a_feature_that_was_switched_off_stays_off_after_a_kill() {
     assert!(later >= after);
     assert_eq!(update(&mut client, 1, 1, false), 0);
     assert_eq!(group_version(&mut client).0, 1);
+    assert!(!is_refused(&mut client));
 }
