@@ -168,7 +168,7 @@ fn overridden(peer: &mut Peer, name: &str) {
     let body = json!({"resources": [resource(TOPIC, name, Value::Null)]});
     let mut answer = Value::Null;
     let mut calm = 0;
-    while calm < 2 {
+    while calm < 5 {
         let next = peer.client().call("DescribeConfigs", 4, &body);
         calm = if next == answer { calm + 1 } else { 0 };
         answer = next;
