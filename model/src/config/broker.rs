@@ -227,7 +227,7 @@ config_table! {
         /// What the process is. Tidelog is always both, `broker` and `controller`; a lone controller does not exist.
         process_roles: Vec<String> = "process.roles", default ["broker", "controller"].map(str::to_owned).to_vec();
 
-        /// Milliseconds between two searches for idle producer ids.
+        /// Milliseconds between two searches for idle producer ids. Not a key of Kafka's documentation, but of its broker.
         producer_id_expiration_check_interval_ms: i32 =
             "producer.id.expiration.check.interval.ms", default 600_000, valid AtLeast(1);
 
