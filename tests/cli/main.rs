@@ -74,9 +74,7 @@ fn the_commands_work_with_our_broker() {
 #[test]
 fn the_commands_work_with_a_real_kafka() {
     let broker = RealKafka::start(&[]);
-    let cli = Cli { address: broker.address() };
-    everything(&cli);
-    configs::of_groups_and_client_metrics_are_resources_too(&cli);
+    everything(&Cli { address: broker.address() });
 }
 
 #[test]
@@ -118,6 +116,7 @@ fn everything(cli: &Cli) {
     bytes_survive_with_keys_and_headers(cli);
     reading_begins_and_ends_where_it_is_told(cli);
     configs::are_shown_and_changed(cli);
+    configs::of_groups_and_client_metrics_are_resources_too(cli);
     configs::topics_are_purged(cli);
     groups::are_commanded(cli);
     the_generator_finds_what_was_acknowledged(cli);
