@@ -27,6 +27,8 @@ pub(crate) struct ClassicClient {
     members: Vec<(String, Bytes)>,
     /// Of the topics that it assigned, if it leads: when they change, it asks for another rebalance.
     assigned_version: Option<u64>,
+    /// Whether it leads again and need not assign (KIP-814): what it missed while it was away, it asks for afterwards.
+    leads_again: bool,
     stage: Stage,
 }
 
@@ -55,7 +57,8 @@ impl ClassicClient {
 
     pub(crate) fn ask(&mut self, group_id: &str, topics: &TestTopics) -> GroupEvent {
         let group_id = group_id.to_owned();
-        if self.is_in() && self.assigned_version.is_some_and(|version| version != topics.version()) {
+        let is_outdated = self.assigned_version.is_some_and(|version| version != topics.version());
+        if self.is_in() && (is_outdated || self.leads_again) {
             self.stage = Stage::Out;
         }
         match self.stage {
@@ -133,8 +136,9 @@ impl ClassicClient {
         match reply.error {
             ErrorCode::None => {
                 self.generation = reply.generation_id;
-                let leads = reply.leader == reply.member_id && !reply.skip_assignment;
-                self.members = if leads {
+                let leads = reply.leader == reply.member_id;
+                self.leads_again = leads && reply.skip_assignment;
+                self.members = if leads && !self.leads_again {
                     reply.members.into_iter().map(|member| (member.member_id, member.metadata)).collect()
                 } else {
                     Vec::new()

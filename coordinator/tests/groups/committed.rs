@@ -1,6 +1,6 @@
 //! The model of committed offsets: what a fetch may say of a partition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use coordinator::group::event::{CommitPartition, CommitTopic, OffsetCommit, OffsetCommitReply, OffsetFetchReply};
 use coordinator::shard::ReplyTo;
@@ -13,21 +13,29 @@ type Key = (String, String, i32);
 /// or has not come yet. `None` is that there is none.
 #[derive(Default)]
 pub(crate) struct CommittedModel {
-    possible: BTreeMap<Key, BTreeSet<Option<i64>>>,
+    possible: BTreeMap<Key, Vec<Possible>>,
     sent: BTreeMap<ReplyTo, (Key, i64)>,
-    last: i64,
+    /// Counts what was asked: a commit's number is also its offset, so that all can be told apart.
+    asked: i64,
+}
+
+/// What a partition's offset may be, and the number of the request that would have made it so.
+#[derive(Clone, Copy, Debug)]
+struct Possible {
+    asked: i64,
+    offset: Option<i64>,
 }
 
 impl CommittedModel {
-    /// A commit of one partition; each has an offset of its own, so that they can be told apart.
+    /// A commit of one partition.
     pub(crate) fn commit(
         &mut self,
         group_id: &str,
         topic: (&str, TopicId),
         partition: i32,
     ) -> (OffsetCommit, (Key, i64)) {
-        self.last += 1;
-        let commit = CommitPartition { index: partition, offset: self.last, leader_epoch: 1, metadata: None };
+        self.asked += 1;
+        let commit = CommitPartition { index: partition, offset: self.asked, leader_epoch: 1, metadata: None };
         let request = OffsetCommit {
             group_id: group_id.to_owned(),
             generation_id_or_member_epoch: -1,
@@ -36,11 +44,11 @@ impl CommittedModel {
             topics: vec![CommitTopic { name: topic.0.to_owned(), id: topic.1, partitions: vec![commit] }],
             ..OffsetCommit::default()
         };
-        (request, ((group_id.to_owned(), topic.0.to_owned(), partition), self.last))
+        (request, ((group_id.to_owned(), topic.0.to_owned(), partition), self.asked))
     }
 
     pub(crate) fn sent(&mut self, reply_to: ReplyTo, (key, offset): (Key, i64)) {
-        self.of(&key).insert(Some(offset));
+        self.of(&key).push(Possible { asked: offset, offset: Some(offset) });
         self.sent.insert(reply_to, (key, offset));
     }
 
@@ -49,19 +57,19 @@ impl CommittedModel {
         let is_accepted = *reply == OffsetCommitReply::Each(vec![vec![ErrorCode::None]]);
         let possible = self.of(&key);
         if is_accepted {
-            // What was sent later may have been decided already; what was sent before has been.
-            possible.retain(|other| other.is_some_and(|other| other >= offset));
-            possible.insert(Some(offset));
+            // What was asked before is decided and undone by this; what was asked later may have been decided already.
+            possible.retain(|other| other.asked >= offset);
         } else {
-            possible.remove(&Some(offset));
+            possible.retain(|other| other.offset != Some(offset));
         }
     }
 
     /// Offsets of this group, or of this topic, may be gone from now on.
     pub(crate) fn may_be_gone(&mut self, group_id: Option<&str>, topic: Option<&str>) {
+        self.asked += 1;
         for (key, possible) in &mut self.possible {
             if group_id.is_none_or(|id| id == key.0) && topic.is_none_or(|topic| topic == key.1) {
-                possible.insert(None);
+                possible.push(Possible { asked: self.asked, offset: None });
             }
         }
     }
@@ -82,12 +90,13 @@ impl CommittedModel {
         }
         for (key, possible) in self.possible.iter().filter(|(key, _)| key.0 == group_id) {
             let offset = said.remove(key);
-            assert!(possible.contains(&offset), "{key:?} has the offset {offset:?}, where {possible:?} would be right");
+            let is_possible = possible.iter().any(|of| of.offset == offset);
+            assert!(is_possible, "{key:?} has the offset {offset:?}, where {possible:?} would be right");
         }
         assert!(said.is_empty(), "nobody committed {said:?}");
     }
 
-    fn of(&mut self, key: &Key) -> &mut BTreeSet<Option<i64>> {
-        self.possible.entry(key.clone()).or_insert_with(|| [None].into())
+    fn of(&mut self, key: &Key) -> &mut Vec<Possible> {
+        self.possible.entry(key.clone()).or_insert_with(|| vec![Possible { asked: 0, offset: None }])
     }
 }

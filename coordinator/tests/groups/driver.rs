@@ -114,7 +114,7 @@ impl Driver {
     }
 
     fn step(&mut self) {
-        match self.random.below(400) {
+        match self.random.below(80) {
             0..4 => self.join(),
             4..6 => self.leave(),
             6 => self.change_topics(),
