@@ -290,6 +290,7 @@ fn case_92_members_that_wait_in_a_join_or_a_sync_live() {
     assert_eq!(follower.synced(parked), (0, "0a".to_owned()));
 
     let parked = leader.send_join(long.clone());
+    test_support::wait_until("a rebalance", SLACK, || state(&mut client, &group) == "PreparingRebalance");
     beat_for(follower, SESSION + SLACK, REBALANCE_IN_PROGRESS);
     let sent = follower.send_join(long);
     assert_eq!(leader.joined(parked)["generation_id"], 2);
