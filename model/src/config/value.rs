@@ -175,7 +175,11 @@ impl ConfigValue for Vec<String> {
     const TYPE: ConfigType = ConfigType::List;
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        Ok(split_list(text).map(str::to_owned).collect())
+        let word = |word: &str| match word {
+            "" => Err(ValueError::new("a list without empty entries")),
+            word => Ok(word.to_owned()),
+        };
+        split_list(text).map(word).collect()
     }
 
     fn print(&self) -> Option<String> {

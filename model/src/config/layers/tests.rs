@@ -196,6 +196,14 @@ fn defaults_can_be_written_out() {
     assert_eq!(config, BrokerConfig::default());
 }
 
+#[test]
+fn a_list_with_an_empty_entry_is_refused_where_it_stands() {
+    for value in [",", "classic,,consumer", "classic,"] {
+        let error = load("", &[], &[("group.coordinator.rebalance.protocols", value)]).unwrap_err();
+        assert!(error.to_string().contains("without empty entries"), "{value}: {error}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_setting_is_a_panic(index in 0..60_usize, value in "[-0-9a-zA-Z:/.,\\[\\] ]{0,20}|\\PC{0,20}") {
