@@ -68,7 +68,7 @@ async fn wait_for_bytes(broker: &Broker, attempt: &Attempt, bytes_min: u64, wait
     let partitions = attempt.partitions();
     loop {
         // Looking after the registration: what comes from here on wakes us.
-        let wait = FetchWait::begin(partitions.clone());
+        let wait = FetchWait::begin(partitions.clone(), attempt.isolation);
         let found = attempt.run();
         if found.is_enough(bytes_min) || broker.is_stopping() {
             return found;

@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use model::IsolationLevel;
+
 use super::partition::Partition;
 use super::waiters::WaitCell;
 
@@ -11,17 +13,18 @@ use super::waiters::WaitCell;
 pub(crate) struct FetchWait {
     cell: Arc<WaitCell>,
     partitions: Vec<Arc<Partition>>,
+    isolation: IsolationLevel,
 }
 
 impl FetchWait {
     /// Begins to listen. The caller looks at the partitions after this, so that nothing is missed, and then says with
     /// [`Self::expect`] how much more it needs.
-    pub(crate) fn begin(partitions: Vec<Arc<Partition>>) -> Self {
+    pub(crate) fn begin(partitions: Vec<Arc<Partition>>, isolation: IsolationLevel) -> Self {
         let cell = WaitCell::new();
         for partition in &partitions {
-            partition.watch(&cell);
+            partition.watch(isolation, &cell);
         }
-        Self { cell, partitions }
+        Self { cell, partitions, isolation }
     }
 
     /// Says how many bytes must become visible, counted from [`Self::begin`].
@@ -38,7 +41,7 @@ impl FetchWait {
 impl Drop for FetchWait {
     fn drop(&mut self) {
         for partition in &self.partitions {
-            partition.forget(&self.cell);
+            partition.forget(self.isolation, &self.cell);
         }
     }
 }

@@ -8,7 +8,8 @@ use model::config::{FlushMode, TopicConfig};
 use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, Timestamp};
 use storage::batch::CheckedBatch;
 use storage::error::{AppendError, ReadError, SyncError};
-use storage::{Appended, GroupCommit, LogSlice, PartitionLog, ReadSpec};
+use storage::producers::{EpochRule, Marker, Verified};
+use storage::{Appended, GroupCommit, LogSlice, PartitionLog, Placed, ReadSpec};
 
 use super::waiters::{WaitCell, Waiters, WaitsFor};
 
@@ -20,6 +21,8 @@ pub(crate) struct Partition {
     group_commit: Arc<GroupCommit>,
     /// Never falls while the process lives, also when the topic's flush mode changes.
     high_watermark: AtomicI64,
+    /// How far those who wait for committed records were told that they may read.
+    told_stable: AtomicI64,
     /// `bytes_appended` of the log when the watermark last moved: for those who wait for a number of bytes.
     visible_bytes: AtomicU64,
     waiters: Waiters,
@@ -50,10 +53,12 @@ impl Partition {
     /// A partition over an open log. Everything in the log was made durable when it was opened.
     pub(super) fn new(log: Arc<PartitionLog>, leader_epoch: LeaderEpoch, group_commit: Arc<GroupCommit>) -> Arc<Self> {
         log.begin_epoch(leader_epoch);
+        log.release_decided(log.synced_offset());
         let partition = Arc::new(Self {
             leader_epoch,
             group_commit,
             high_watermark: AtomicI64::new(log.synced_offset().get()),
+            told_stable: AtomicI64::new(0),
             visible_bytes: AtomicU64::new(log.bytes_appended()),
             waiters: Waiters::default(),
             start_waiters: Waiters::default(),
@@ -117,27 +122,65 @@ impl Partition {
     /// # Errors
     /// The log's: the batch is not appended then.
     pub(crate) fn append(&self, batch: &CheckedBatch<'_>, now: Timestamp) -> Result<Appended, AppendError> {
-        if self.retired.load(Ordering::Acquire) {
-            return Err(AppendError::Offline);
-        }
-        let appended = self.log.append(batch, self.leader_epoch, now)?;
+        self.append_verified(batch, Verified::ByOpenTransaction, now)
+    }
+
+    /// As [`Self::append`], for a transactional batch that something vouches for: its transaction may begin here with it.
+    ///
+    /// # Errors
+    /// The log's: the batch is not appended then.
+    pub(crate) fn append_verified(
+        &self,
+        batch: &CheckedBatch<'_>,
+        verified: Verified,
+        now: Timestamp,
+    ) -> Result<Appended, AppendError> {
+        self.check_in_service()?;
+        let appended = self.log.append_verified(batch, verified, self.leader_epoch, now)?;
         if let Appended::Written { .. } = appended {
-            let config = self.log.config();
-            match config.flush_mode {
-                // Also for acks 0 and 1, so that the watermark follows at once.
-                FlushMode::Sync => self.group_commit.request(&self.log),
-                FlushMode::Async => {
-                    self.advance_to(self.log.log_end_offset());
-                    let unsynced = self.log.log_end_offset().distance_from(self.log.synced_offset());
-                    let is_due = i64::try_from(unsynced).is_ok_and(|unsynced| unsynced >= config.flush_messages);
-                    // A checkpoint now and then also here: without it a crash costs the next start a scan of everything.
-                    if is_due || self.log.is_checkpoint_due() {
-                        self.group_commit.request(&self.log);
-                    }
+            self.have_it_durable();
+        }
+        Ok(appended)
+    }
+
+    /// Appends the marker that ends a producer's transaction here, and starts what makes it durable. The last stable offset
+    /// moves when it is.
+    ///
+    /// # Errors
+    /// The log's: the marker is not appended then, and its coordinator sends it again.
+    #[expect(dead_code, reason = "the transaction APIs call it, which are on their way")]
+    pub(crate) fn append_marker(
+        &self,
+        marker: &Marker,
+        rule: EpochRule,
+        now: Timestamp,
+    ) -> Result<Placed, AppendError> {
+        self.check_in_service()?;
+        let placed = self.log.append_marker(marker, rule, self.leader_epoch, now)?;
+        self.have_it_durable();
+        Ok(placed)
+    }
+
+    fn check_in_service(&self) -> Result<(), AppendError> {
+        if self.retired.load(Ordering::Acquire) { Err(AppendError::Offline) } else { Ok(()) }
+    }
+
+    /// Starts what makes an append as durable as the topic promises.
+    fn have_it_durable(&self) {
+        let config = self.log.config();
+        match config.flush_mode {
+            // Also for acks 0 and 1, so that the watermark follows at once.
+            FlushMode::Sync => self.group_commit.request(&self.log),
+            FlushMode::Async => {
+                self.advance_to(self.log.log_end_offset());
+                let unsynced = self.log.log_end_offset().distance_from(self.log.synced_offset());
+                let is_due = i64::try_from(unsynced).is_ok_and(|unsynced| unsynced >= config.flush_messages);
+                // A checkpoint now and then also here: without it a crash costs the next start a scan of everything.
+                if is_due || self.log.is_checkpoint_due() {
+                    self.group_commit.request(&self.log);
                 }
             }
         }
-        Ok(appended)
     }
 
     /// Has what is unsynced synced soon.
@@ -233,14 +276,14 @@ impl Partition {
         }
     }
 
-    /// Registers a wait for bytes; [`Self::forget`] ends it.
-    pub(super) fn watch(&self, cell: &Arc<WaitCell>) {
-        self.waiters.register(WaitsFor::Bytes, cell);
+    /// Registers a wait for bytes that a reader sees; [`Self::forget`] ends it.
+    pub(super) fn watch(&self, isolation: IsolationLevel, cell: &Arc<WaitCell>) {
+        self.waiters.register(bytes_for(isolation), cell);
     }
 
     /// Ends what [`Self::watch`] began.
-    pub(super) fn forget(&self, cell: &Arc<WaitCell>) {
-        self.waiters.deregister(WaitsFor::Bytes, cell);
+    pub(super) fn forget(&self, isolation: IsolationLevel, cell: &Arc<WaitCell>) {
+        self.waiters.deregister(bytes_for(isolation), cell);
     }
 
     /// Ends every wait without a result: those who wait look again.
@@ -267,6 +310,8 @@ impl Partition {
             self.waiters.fire_all();
         } else {
             self.advance_to(self.log.synced_offset());
+            // The start may have moved past where a transaction begins.
+            self.tell_stable(None);
         }
     }
 
@@ -277,7 +322,22 @@ impl Partition {
             // again, never late.
             let bytes = self.log.bytes_appended();
             let seen = self.visible_bytes.fetch_max(bytes, Ordering::SeqCst);
-            self.waiters.advanced(end, bytes.saturating_sub(seen).max(1));
+            let bytes = bytes.saturating_sub(seen).max(1);
+            self.waiters.advanced(end, bytes);
+            self.log.release_decided(self.high_watermark());
+            self.tell_stable(Some((before, end.get(), bytes)));
+        }
+    }
+
+    /// Tells those who wait for committed records that the last stable offset moved, if it did. `advance` is what the high
+    /// watermark moved from and to, and the bytes between: where the last stable offset moved just so, the bytes are known;
+    /// otherwise they are not, and everybody looks again.
+    fn tell_stable(&self, advance: Option<(i64, i64, u64)>) {
+        let stable = self.last_stable_offset().get();
+        let told = self.told_stable.fetch_max(stable, Ordering::AcqRel);
+        if stable > told {
+            let known = advance.filter(|(from, to, _)| (*from, *to) == (told, stable));
+            self.waiters.stable_advanced(known.map(|(_, _, bytes)| bytes));
         }
     }
 }
@@ -289,6 +349,14 @@ pub(crate) fn check_epoch(partition: &Partition, known: i32) -> Result<(), Error
         std::cmp::Ordering::Less => Err(ErrorCode::FencedLeaderEpoch),
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(ErrorCode::UnknownLeaderEpoch),
+    }
+}
+
+/// What a reader that waits for bytes waits for.
+const fn bytes_for(isolation: IsolationLevel) -> WaitsFor {
+    match isolation {
+        IsolationLevel::ReadUncommitted => WaitsFor::Bytes,
+        IsolationLevel::ReadCommitted => WaitsFor::StableBytes,
     }
 }
 

@@ -76,6 +76,8 @@ pub(super) enum WaitsFor {
     Watermark(Offset),
     /// Its cell's bytes become visible, here or elsewhere.
     Bytes,
+    /// Its cell's bytes become visible to a reader of committed records.
+    StableBytes,
 }
 
 /// The waiters of one partition.
@@ -90,16 +92,17 @@ pub(super) struct Waiters {
 struct Lists {
     watermark: BTreeMap<(Offset, usize), Arc<WaitCell>>,
     bytes: HashMap<usize, Arc<WaitCell>>,
+    stable_bytes: HashMap<usize, Arc<WaitCell>>,
 }
 
 impl Lists {
     fn len(&self) -> usize {
-        self.watermark.len() + self.bytes.len()
+        self.watermark.len() + self.bytes.len() + self.stable_bytes.len()
     }
 
     /// Takes out those whose wait has ended.
     fn take_done(&mut self, watermark: Offset, bytes: u64) -> Vec<Arc<WaitCell>> {
-        let mut done: Vec<_> = self.bytes.extract_if(|_, cell| cell.saw_bytes(bytes)).map(|(_, cell)| cell).collect();
+        let mut done = take_filled(&mut self.bytes, bytes);
         while let Some(first) = self.watermark.first_entry() {
             if first.key().0 > watermark {
                 break;
@@ -117,6 +120,7 @@ impl Waiters {
         match waits_for {
             WaitsFor::Watermark(offset) => lists.watermark.insert((offset, address(cell)), Arc::clone(cell)),
             WaitsFor::Bytes => lists.bytes.insert(address(cell), Arc::clone(cell)),
+            WaitsFor::StableBytes => lists.stable_bytes.insert(address(cell), Arc::clone(cell)),
         };
         self.count.store(lists.len(), Ordering::SeqCst);
     }
@@ -127,6 +131,7 @@ impl Waiters {
         match waits_for {
             WaitsFor::Watermark(offset) => lists.watermark.remove(&(offset, address(cell))),
             WaitsFor::Bytes => lists.bytes.remove(&address(cell)),
+            WaitsFor::StableBytes => lists.stable_bytes.remove(&address(cell)),
         };
         self.count.store(lists.len(), Ordering::SeqCst);
     }
@@ -144,16 +149,36 @@ impl Waiters {
         fire_each(done);
     }
 
+    /// A reader of committed records sees more than before: so many bytes, if that is known. If not, everybody looks again.
+    pub(super) fn stable_advanced(&self, bytes: Option<u64>) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut lists = self.lock();
+        let done = match bytes {
+            Some(bytes) => take_filled(&mut lists.stable_bytes, bytes),
+            None => std::mem::take(&mut lists.stable_bytes).into_values().collect(),
+        };
+        self.count.store(lists.len(), Ordering::SeqCst);
+        drop(lists);
+        fire_each(done);
+    }
+
     /// Ends every wait: the log went offline, the topic was deleted, the broker stops.
     pub(super) fn fire_all(&self) {
         let lists = std::mem::take(&mut *self.lock());
         self.count.store(0, Ordering::SeqCst);
-        fire_each(lists.watermark.into_values().chain(lists.bytes.into_values()));
+        let for_bytes = lists.bytes.into_values().chain(lists.stable_bytes.into_values());
+        fire_each(lists.watermark.into_values().chain(for_bytes));
     }
 
     fn lock(&self) -> MutexGuard<'_, Lists> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn take_filled(cells: &mut HashMap<usize, Arc<WaitCell>>, bytes: u64) -> Vec<Arc<WaitCell>> {
+    cells.extract_if(|_, cell| cell.saw_bytes(bytes)).map(|(_, cell)| cell).collect()
 }
 
 fn fire_each(cells: impl IntoIterator<Item = Arc<WaitCell>>) {

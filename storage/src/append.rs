@@ -15,7 +15,7 @@ use crate::disk::{DiskFile, OpenMode, is_refusal};
 use crate::error::AppendError;
 use crate::index::OffsetEntry;
 use crate::partition_log::PartitionLog;
-use crate::producers::{Admission, AppendedAt, ProducerTable};
+use crate::producers::{Admission, AppendedAt, EpochRule, Marker, ProducerTable, Verified};
 use crate::segment::{LOG_SUFFIX, LookupError, Mark, Segment, WalkError};
 use crate::sync::CHECKPOINT_BYTES;
 
@@ -76,6 +76,23 @@ pub(crate) struct Unsynced {
     pub(crate) segments: Vec<Arc<Segment>>,
 }
 
+/// What is to be appended.
+pub(crate) struct Submission<'a> {
+    pub(crate) batch: &'a CheckedBatch<'a>,
+    pub(crate) origin: Origin<'a>,
+    pub(crate) leader_epoch: LeaderEpoch,
+    /// The broker's time.
+    pub(crate) now: Timestamp,
+}
+
+/// What a batch is held against in the table of producers.
+pub(crate) enum Origin<'a> {
+    /// Its producer's earlier batches, if it has a producer.
+    Producer(Verified),
+    /// The transaction that it ends.
+    Marker(&'a Marker, EpochRule),
+}
+
 /// How a batch fits the log: computed before anything is changed.
 struct Place {
     base_offset: Offset,
@@ -100,16 +117,28 @@ impl Writer {
         self.next_offset
     }
 
-    pub(crate) fn first_unstable_offset(&self) -> Option<Offset> {
-        self.producers.first_unstable_offset()
-    }
-
     pub(crate) const fn producers(&self) -> &ProducerTable {
         &self.producers
     }
 
     pub(crate) fn expire_producers(&mut self, now: Timestamp, expiration_ms: i64) -> usize {
         self.producers.expire(now, expiration_ms)
+    }
+
+    pub(crate) const fn producers_mut(&mut self) -> &mut ProducerTable {
+        &mut self.producers
+    }
+
+    /// What was appended before, if that is what is to be appended.
+    fn admit(&self, submission: &Submission<'_>) -> Result<Admission, AppendError> {
+        match (&submission.origin, submission.batch.producer()) {
+            (Origin::Producer(verified), Some(stamp)) => Ok(self.producers.check(stamp, *verified)?),
+            (Origin::Producer(_), None) => Ok(Admission::New),
+            (Origin::Marker(marker, rule), _) => {
+                self.producers.check_marker(marker, *rule)?;
+                Ok(Admission::New)
+            }
+        }
     }
 
     pub(crate) const fn bytes_since_checkpoint(&self) -> u64 {
@@ -130,7 +159,8 @@ impl Writer {
 
 impl PartitionLog {
     /// Appends a batch at the end of the log, unless its producer has sent it before. `now` is the broker's time. The batch
-    /// is durable once [`Self::synced_offset`] lies behind it.
+    /// is durable once [`Self::synced_offset`] lies behind it. A transactional one is appended only if its transaction is open
+    /// here; [`Self::append_verified`] begins it.
     ///
     /// # Errors
     /// [`AppendError`]: nothing was appended. [`AppendError::Io`] takes the log offline.
@@ -140,8 +170,27 @@ impl PartitionLog {
         leader_epoch: LeaderEpoch,
         now: Timestamp,
     ) -> Result<Appended, AppendError> {
-        let config = self.config();
-        let appended = self.append_locked(&mut self.writer(), &config, batch, (leader_epoch, now));
+        self.append_verified(batch, Verified::ByOpenTransaction, leader_epoch, now)
+    }
+
+    /// As [`Self::append`], for a batch whose transaction may begin here with it.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_verified(
+        &self,
+        batch: &CheckedBatch<'_>,
+        verified: Verified,
+        leader_epoch: LeaderEpoch,
+        now: Timestamp,
+    ) -> Result<Appended, AppendError> {
+        let origin = Origin::Producer(verified);
+        self.submit(&self.config(), &Submission { batch, origin, leader_epoch, now })
+    }
+
+    /// Appends, and takes the log offline if the disk fails.
+    pub(crate) fn submit(&self, config: &TopicConfig, submission: &Submission<'_>) -> Result<Appended, AppendError> {
+        let appended = self.append_locked(&mut self.writer(), config, submission);
         if let Err(AppendError::Io(error)) = &appended {
             // Here, where the writer's lock is free again: the observers look at the log.
             self.take_offline("a write", error);
@@ -167,13 +216,11 @@ impl PartitionLog {
         &self,
         writer: &mut Writer,
         config: &TopicConfig,
-        batch: &CheckedBatch<'_>,
-        (leader_epoch, now): (LeaderEpoch, Timestamp),
+        submission: &Submission<'_>,
     ) -> Result<Appended, AppendError> {
+        let &Submission { batch, leader_epoch, now, .. } = submission;
         self.check(config, batch, leader_epoch)?;
-        if let Some(stamp) = batch.producer()
-            && let Admission::Duplicate { base_offset, last_offset, log_append_time } = writer.producers.check(stamp)?
-        {
+        if let Admission::Duplicate { base_offset, last_offset, log_append_time } = writer.admit(submission)? {
             let log_start_offset = self.log_start_offset();
             return Ok(Appended::Duplicate(Placed { base_offset, last_offset, log_append_time, log_start_offset }));
         }
@@ -190,7 +237,7 @@ impl PartitionLog {
         }
         self.published.note_unsynced(now);
         active.publish(config, batch, &place).map_err(AppendError::Io)?;
-        self.note_appended(writer, batch, &place, (leader_epoch, now));
+        self.note_appended(writer, submission, &place);
         Ok(Appended::Written(Placed {
             base_offset: place.base_offset,
             last_offset: place.last_offset,
@@ -279,23 +326,26 @@ impl PartitionLog {
     }
 
     /// Notes what was written, and lets readers see it.
-    fn note_appended(
-        &self,
-        writer: &mut Writer,
-        batch: &CheckedBatch<'_>,
-        place: &Place,
-        (leader_epoch, now): (LeaderEpoch, Timestamp),
-    ) {
+    fn note_appended(&self, writer: &mut Writer, submission: &Submission<'_>, place: &Place) {
+        let &Submission { batch, leader_epoch, now, .. } = submission;
         writer.next_offset = place.end;
         writer.bytes_since_checkpoint += u64::from(batch.size());
         if writer.bytes_since_checkpoint >= CHECKPOINT_BYTES {
             self.published.is_checkpoint_due.store(true, Ordering::Release);
         }
-        if let Some(stamp) = batch.producer() {
-            let at = AppendedAt { base_offset: place.base_offset, now, log_append_time: batch.log_append_time() };
-            writer.producers.apply(stamp, at);
-            let first_unstable = writer.producers.first_unstable_offset();
-            self.published.first_unstable.store(first_unstable.map_or(-1, Offset::get), Ordering::Release);
+        match (&submission.origin, batch.producer()) {
+            (Origin::Producer(_), Some(stamp)) => {
+                let at = AppendedAt { base_offset: place.base_offset, now, log_append_time: batch.log_append_time() };
+                writer.producers.apply(stamp, at);
+                if stamp.is_transactional {
+                    self.publish_unstable(writer);
+                }
+            }
+            (Origin::Producer(_), None) => {}
+            (Origin::Marker(marker, _), _) => {
+                writer.producers.apply_marker(marker, place.base_offset, now);
+                self.publish_unstable(writer);
+            }
         }
         self.begin_epoch_at(leader_epoch, place.base_offset);
         self.published.bytes_appended.fetch_add(u64::from(batch.size()), Ordering::AcqRel);

@@ -21,6 +21,7 @@ mod read;
 mod recovery;
 mod segments;
 mod sync;
+mod transactions;
 
 pub use append::{Appended, Placed};
 pub use commit::GroupCommit;

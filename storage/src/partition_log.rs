@@ -49,6 +49,8 @@ pub(crate) struct Published {
     pub(crate) synced: AtomicI64,
     /// -1 for none.
     pub(crate) first_unstable: AtomicI64,
+    /// The oldest marker whose transaction is not released; the largest number for none.
+    pub(crate) oldest_decided_marker: AtomicI64,
     pub(crate) bytes_appended: AtomicU64,
     /// When the oldest bytes were appended that no sync has taken up; -1 for none.
     pub(crate) unsynced_since: AtomicI64,
@@ -95,8 +97,7 @@ impl PartitionLog {
         opened: Opened,
     ) -> Self {
         let end = opened.writer.next_offset().get();
-        let first_unstable = opened.writer.first_unstable_offset().map_or(-1, Offset::get);
-        Self {
+        let log = Self {
             topic_partition,
             topic_id,
             directory,
@@ -109,7 +110,8 @@ impl PartitionLog {
                 start_moved_since: AtomicI64::new(-1),
                 log_end: AtomicI64::new(end),
                 synced: AtomicI64::new(opened.synced.get()),
-                first_unstable: AtomicI64::new(first_unstable),
+                first_unstable: AtomicI64::new(-1),
+                oldest_decided_marker: AtomicI64::new(i64::MAX),
                 bytes_appended: AtomicU64::new(0),
                 unsynced_since: AtomicI64::new(-1),
                 is_checkpoint_due: AtomicBool::new(false),
@@ -119,7 +121,9 @@ impl PartitionLog {
             syncer: Mutex::new(opened.syncer),
             commit_state: CommitState::default(),
             observer: OnceLock::new(),
-        }
+        };
+        log.publish_unstable(&log.writer());
+        log
     }
 
     /// Its topic's name and its index.
@@ -161,12 +165,6 @@ impl PartitionLog {
     #[must_use]
     pub fn synced_offset(&self) -> Offset {
         offset(&self.published.synced)
-    }
-
-    /// Where the oldest transaction begins that a reader of committed records must wait for.
-    #[must_use]
-    pub fn first_unstable_offset(&self) -> Option<Offset> {
-        Offset::new(self.published.first_unstable.load(Ordering::Acquire))
     }
 
     /// Bytes that were appended since the log was opened. Never falls.

@@ -4,7 +4,7 @@
 use super::check::{CheckedBatch, ProducerBatch};
 use crate::format::record_batch_v2::{Attributes, HEADER_SIZE, LENGTH_EXCLUDES, MAGIC_V2, RecordBatchHeader};
 use model::wire::Writer;
-use model::{LeaderEpoch, Offset, Timestamp};
+use model::{LeaderEpoch, Offset, Sequence, Timestamp};
 
 /// A record to write.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,7 +117,7 @@ impl BatchBuilder {
             max_timestamp: self.max_timestamp,
             producer_id: producer.map_or(-1, |producer| producer.id.get()),
             producer_epoch: producer.map_or(-1, |producer| producer.epoch.get()),
-            base_sequence: producer.map_or(-1, |producer| producer.base_sequence.get()),
+            base_sequence: producer.and_then(|producer| producer.base_sequence).map_or(-1, Sequence::get),
             records_count: self.records_count,
         };
         header.crc = header.compute_crc(&payload);

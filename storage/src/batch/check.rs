@@ -165,8 +165,9 @@ pub struct ProducerBatch {
     pub id: ProducerId,
     /// Its epoch.
     pub epoch: ProducerEpoch,
-    /// The sequence of the first record.
-    pub base_sequence: Sequence,
+    /// The sequence of the first record. `None` in batches of the group coordinator, which writes the offsets of a transaction
+    /// in the name of its producer: nobody repeats those.
+    pub base_sequence: Option<Sequence>,
     /// Sequences in the batch, one for each record, at least one.
     pub record_count: u32,
     /// Whether the records belong to the producer's open transaction.
@@ -179,7 +180,7 @@ impl ProducerBatch {
         let &RecordBatchHeader { producer_id, producer_epoch, base_sequence, .. } = header;
         let Some(id) = ProducerId::new(producer_id) else { return Ok(None) };
         let missing_sequence = BatchError::MissingSequence { producer_id, base_sequence };
-        let base_sequence = Sequence::new(base_sequence).ok_or(missing_sequence)?;
+        let base_sequence = Some(Sequence::new(base_sequence).ok_or(missing_sequence)?);
         // Kafka would take epoch -1 and then hold no sequence against it: a producer that nothing protects. Nobody sends it.
         let epoch =
             ProducerEpoch::new(producer_epoch).ok_or(BatchError::MissingEpoch { producer_id, producer_epoch })?;
@@ -188,19 +189,20 @@ impl ProducerBatch {
         Ok(Some(Self { id, epoch, base_sequence, record_count, is_transactional }))
     }
 
-    /// The stamp of a batch on disk; `None` where there is no complete one, and for markers, which have no sequence.
-    /// Compaction removes records but keeps the batch's range of offsets and sequences, so the count is that of the range.
+    /// The stamp of a batch on disk; `None` where there is no complete one, and for markers. Compaction removes records but
+    /// keeps the batch's range of offsets and sequences, so the count is that of the range.
     #[must_use]
     pub fn of_stored(header: &RecordBatchHeader) -> Option<Self> {
-        let record_count = u32::try_from(header.last_offset_delta).ok()?.checked_add(1)?;
-        let stamp = Self::of(header).ok().flatten()?;
-        if header.attributes.is_control() { None } else { Some(Self { record_count, ..stamp }) }
-    }
-
-    /// The sequence of the last record.
-    #[must_use]
-    pub fn last_sequence(&self) -> Sequence {
-        self.base_sequence.advance(self.record_count.saturating_sub(1))
+        if header.attributes.is_control() {
+            return None;
+        }
+        Some(Self {
+            id: ProducerId::new(header.producer_id)?,
+            epoch: ProducerEpoch::new(header.producer_epoch)?,
+            base_sequence: Sequence::new(header.base_sequence),
+            record_count: u32::try_from(header.last_offset_delta).ok()?.checked_add(1)?,
+            is_transactional: header.attributes.is_transactional(),
+        })
     }
 }
 
@@ -218,6 +220,14 @@ impl<'a> CheckedBatch<'a> {
     /// A batch of the broker's own, which needs no check: [`super::OwnedBatch`] vouches for it.
     pub(super) fn vouched(header: RecordBatchHeader, payload: &'a [u8], producer: Option<ProducerBatch>) -> Self {
         Self { header, payload, codec: Codec::None, producer, log_append_time: None }
+    }
+
+    /// The same batch of the broker's own, stamped with the time of the append if that is the topic's rule.
+    pub(crate) fn by_rule_of(self, config: &TopicConfig, now: Timestamp) -> Self {
+        match config.message_timestamp_type {
+            TimestampType::CreateTime => self,
+            TimestampType::LogAppendTime => self.with_max_timestamp(now.get(), true),
+        }
     }
 
     /// Writes what the broker decides into the header; the checksum covers it.

@@ -7,7 +7,7 @@ use super::*;
 use crate::format::record_batch_v2::RecordBatchHeader;
 use model::config::{TimestampType, TopicConfig};
 use model::wire::Reader;
-use model::{ErrorCode, LeaderEpoch, Offset, Timestamp};
+use model::{ErrorCode, LeaderEpoch, Offset, Sequence, Timestamp};
 use proptest::prelude::*;
 use raw::{NOW, RawBatch, RawRecord};
 
@@ -108,7 +108,10 @@ fn a_producer_id_needs_a_sequence_and_an_epoch() {
     let bytes = RawBatch { producer: (5, 1, i32::MAX), ..RawBatch::of(&records(3)) }.bytes();
     let batch = check(&bytes, &TopicConfig::default()).unwrap();
     let producer = batch.producer().unwrap();
-    assert_eq!((producer.id.get(), producer.epoch.get(), producer.last_sequence().get()), (5, 1, 1));
+    assert_eq!(
+        (producer.id.get(), producer.epoch.get(), producer.base_sequence.map(Sequence::get)),
+        (5, 1, Some(i32::MAX))
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum SequenceError {
         /// The epoch known here.
         current: ProducerEpoch,
     },
-    /// A new epoch begins with sequence 0.
+    /// A new epoch begins with sequence 0, and so does a producer of transactions version 2 that is not known (KIP-890).
     #[error("producer {id} begins epoch {epoch} with sequence {found} instead of 0")]
     EpochBeginsLate {
         /// The producer.
@@ -41,15 +41,42 @@ pub enum SequenceError {
         /// The producer.
         id: ProducerId,
     },
+    /// A batch that would begin a transaction here, and nobody vouches for it: perhaps its marker was there before it.
+    #[error("producer {id} has no transaction open here, and the coordinator was not asked for this batch")]
+    NotVerified {
+        /// The producer.
+        id: ProducerId,
+    },
+    /// A marker of an epoch that the producer has left behind.
+    #[error("a marker for producer {id} has epoch {found}, and the partition knows epoch {current}")]
+    StaleMarker {
+        /// The producer.
+        id: ProducerId,
+        /// The marker's epoch.
+        found: ProducerEpoch,
+        /// The epoch known here.
+        current: ProducerEpoch,
+    },
+    /// A marker from a coordinator that was replaced.
+    #[error("a marker for producer {id} comes from coordinator epoch {found}, and the partition knows {current}")]
+    StaleCoordinator {
+        /// The producer.
+        id: ProducerId,
+        /// The epoch of the coordinator that sent the marker.
+        found: i32,
+        /// The epoch of the coordinator that wrote the last one.
+        current: i32,
+    },
 }
 
 impl From<&SequenceError> for ErrorCode {
     fn from(error: &SequenceError) -> Self {
         match error {
             // Not PRODUCER_FENCED: clients of a transaction coordinator read that as their own end (KIP-588).
-            SequenceError::StaleEpoch { .. } => Self::InvalidProducerEpoch,
+            SequenceError::StaleEpoch { .. } | SequenceError::StaleMarker { .. } => Self::InvalidProducerEpoch,
             SequenceError::EpochBeginsLate { .. } | SequenceError::OutOfOrder { .. } => Self::OutOfOrderSequenceNumber,
-            SequenceError::OutsideTransaction { .. } => Self::InvalidTxnState,
+            SequenceError::OutsideTransaction { .. } | SequenceError::NotVerified { .. } => Self::InvalidTxnState,
+            SequenceError::StaleCoordinator { .. } => Self::TransactionCoordinatorFenced,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The marker that ends a transaction in a partition: a control batch of one record (KIP-98).
 
-use crate::batch::BatchView;
-use model::wire::Reader;
-use model::{ProducerEpoch, ProducerId};
+use crate::batch::{BatchBuilder, BatchFull, BatchView, NewRecord, OwnedBatch, ProducerBatch};
+use crate::format::record_batch_v2::Attributes;
+use model::wire::{Reader, Writer};
+use model::{ProducerEpoch, ProducerId, Timestamp};
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +27,49 @@ pub struct Marker {
     pub coordinator_epoch: i32,
 }
 
+/// How the epoch of a new marker stands to the newest that the partition knows of the producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochRule {
+    /// Transactions version 1: the marker has the epoch of the transaction, or a newer one.
+    SameOrNewer,
+    /// Transactions version 2 (KIP-890): the coordinator raises the epoch at each end, so a marker of the same epoch is late, or
+    /// a repeat. A repeat finds no transaction open, and is written again, as Kafka 4.4 does (KIP-1228).
+    Newer,
+}
+
 /// Bytes of a control record: a key of two 16-bit numbers, a value of a 16-bit and a 32-bit one, and what later versions add.
 const CONTROL_RECORD_SIZE_MAX: u32 = 1024;
 
+/// The version of a marker's key and of its value.
+const VERSION: i16 = 0;
+
 impl Marker {
+    /// The batch of the marker: one record, transactional, without a sequence.
+    ///
+    /// # Errors
+    /// [`BatchFull`], which no marker is large enough for.
+    pub fn to_batch(&self, now: Timestamp) -> Result<OwnedBatch, BatchFull> {
+        let (mut key, mut value) = (Writer::new(), Writer::new());
+        key.i16(VERSION);
+        key.i16(match self.kind {
+            MarkerKind::Abort => 0,
+            MarkerKind::Commit => 1,
+        });
+        value.i16(VERSION);
+        value.i32(self.coordinator_epoch);
+        let (key, value) = (Some(key.as_slice()), Some(value.as_slice()));
+        let stamp = ProducerBatch {
+            id: self.producer_id,
+            epoch: self.producer_epoch,
+            base_sequence: None,
+            record_count: 1,
+            is_transactional: true,
+        };
+        let builder = BatchBuilder::new(NewRecord { timestamp: now, key, value, headers: &[] })?;
+        let attributes = Attributes::default().with_control().with_transactional(true);
+        Ok(builder.with_producer(stamp).with_attributes(attributes).build())
+    }
+
     /// The marker that a batch holds; `None` for other batches, and for other control records, such as those of Raft.
     #[must_use]
     pub fn of_stored(batch: &BatchView<'_>) -> Option<Self> {

@@ -4,14 +4,17 @@
 //! Owns: the rules of sequences and epochs, the duplicate window, the snapshot of it all. Does not know: files, other
 //! partitions, the transaction coordinator. The log is the truth: a table is a snapshot plus the batches after it.
 
+mod decided;
 mod error;
 mod marker;
 mod table;
+mod verification;
 mod window;
 
 pub use error::SequenceError;
-pub use marker::{Marker, MarkerKind};
+pub use marker::{EpochRule, Marker, MarkerKind};
 pub use table::{Admission, AppendedAt, CompletedTransaction, ProducerSummary, ProducerTable};
+pub use verification::{FirstSequence, VerificationGuard, Verified};
 pub use window::{Window, WindowBatch};
 
 pub(crate) use table::Producer;

@@ -1,15 +1,17 @@
 //! The table of producers of one partition.
 //!
-//! [`ProducerTable::check`] decides and changes nothing; [`ProducerTable::apply`] and [`ProducerTable::apply_marker`] follow
-//! what was appended, in the live log and in replay alike. A producer's life here ends `producer.id.expiration.ms` after its
+//! [`ProducerTable::check`] and [`ProducerTable::check_marker`] decide and change nothing; [`ProducerTable::apply`] and
+//! [`ProducerTable::apply_marker`] follow what was appended, in the live log and in replay alike. A producer's life here ends `producer.id.expiration.ms` after its
 //! last append, never inside a transaction; its next batch is then taken with any sequence, as in Kafka.
 
+use super::decided::Decided;
 use super::error::SequenceError;
-use super::marker::{Marker, MarkerKind};
+use super::marker::{EpochRule, Marker, MarkerKind};
+use super::verification::{FirstSequence, VerificationGuard, Verifications, Verified};
 use super::window::{Window, WindowBatch};
 use crate::batch::{BatchView, ProducerBatch};
 use crate::format::producer_snapshot_v1::{self, SnapshotError};
-use model::{Offset, ProducerEpoch, ProducerId, Timestamp};
+use model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use std::collections::BTreeMap;
 
 /// One producer.
@@ -62,6 +64,8 @@ pub struct CompletedTransaction {
     pub first_offset: Offset,
     /// The offset of its marker.
     pub marker_offset: Offset,
+    /// What began before this offset was ended, by this marker or before it.
+    pub last_stable_offset: Offset,
     /// How it ended.
     pub kind: MarkerKind,
 }
@@ -92,82 +96,135 @@ pub struct ProducerTable {
     open: BTreeMap<Offset, ProducerId>,
     /// Transactions whose marker may lie above the high watermark: first offset and marker offset. Until the marker is
     /// below it, a reader of committed records must not see theirs.
-    decided: BTreeMap<Offset, Offset>,
+    decided: Decided,
+    /// Batches that the coordinator is asked about. Not in the snapshot: after a restart it is asked again.
+    verifications: Verifications,
 }
 
 impl ProducerTable {
     /// An empty table. Beyond `producers_max` producers, those that were idle the longest are forgotten, as if expired: a
     /// client can invent producer ids, and each costs some 250 bytes.
     #[must_use]
-    pub const fn new(producers_max: usize) -> Self {
-        Self { producers: BTreeMap::new(), producers_max, open: BTreeMap::new(), decided: BTreeMap::new() }
+    pub fn new(producers_max: usize) -> Self {
+        Self {
+            producers: BTreeMap::new(),
+            producers_max,
+            open: BTreeMap::new(),
+            decided: Decided::default(),
+            verifications: Verifications::new(producers_max),
+        }
     }
 
     /// Whether a batch continues its producer's stream here. A producer that is not known may begin anywhere: it may have
-    /// expired.
+    /// expired. `verified` counts for transactional batches only. The order of the rules is Kafka's.
     ///
     /// # Errors
     /// [`SequenceError`]: nothing must be appended.
-    pub fn check(&self, batch: &ProducerBatch) -> Result<Admission, SequenceError> {
-        let &ProducerBatch { id, epoch, base_sequence: found, record_count, is_transactional } = batch;
-        let Some(producer) = self.producers.get(&id) else { return Ok(Admission::New) };
-        if epoch < producer.epoch {
-            return Err(SequenceError::StaleEpoch { id, found: epoch, current: producer.epoch });
-        }
-        let in_epoch = epoch == producer.epoch;
-        if in_epoch && let Some(first) = producer.window.find(found, record_count) {
+    pub fn check(&self, batch: &ProducerBatch, verified: Verified) -> Result<Admission, SequenceError> {
+        let &ProducerBatch { id, epoch, is_transactional, .. } = batch;
+        let known = self.producers.get(&id);
+        if let Some(first) = known.and_then(|producer| producer.find(batch)) {
             return Ok(Admission::Duplicate {
                 base_offset: first.base_offset,
                 last_offset: first.last_offset(),
                 log_append_time: first.log_append_time,
             });
         }
-        if !in_epoch && found.get() != 0 {
-            return Err(SequenceError::EpochBeginsLate { id, epoch, found });
+        if is_transactional && !self.has_open_transaction(id, epoch) {
+            self.verifications.check(batch, verified)?;
         }
-        let expected = producer.window.next_sequence();
-        if in_epoch && found != expected {
-            return Err(SequenceError::OutOfOrder { id, expected, found });
+        if let Some(producer) = known.filter(|producer| epoch < producer.epoch) {
+            return Err(SequenceError::StaleEpoch { id, found: epoch, current: producer.epoch });
         }
+        self.verifications
+            .check_sequence(batch, known.is_some_and(|producer| !producer.window.batches().is_empty()))?;
+        let Some(producer) = known else { return Ok(Admission::New) };
+        producer.check_sequence(batch)?;
         if producer.transaction_start.is_some() && !is_transactional {
             return Err(SequenceError::OutsideTransaction { id });
         }
         Ok(Admission::New)
     }
 
+    /// Whether a marker may be appended.
+    ///
+    /// # Errors
+    /// [`SequenceError::StaleMarker`] or [`SequenceError::StaleCoordinator`]: it must not.
+    pub fn check_marker(&self, marker: &Marker, rule: EpochRule) -> Result<(), SequenceError> {
+        let &Marker { producer_id: id, producer_epoch: found, .. } = marker;
+        let Some(producer) = self.producers.get(&id) else { return Ok(()) };
+        let is_right = match rule {
+            EpochRule::SameOrNewer => found >= producer.epoch,
+            EpochRule::Newer => {
+                found > producer.epoch || (found == producer.epoch && producer.transaction_start.is_none())
+            }
+        };
+        if !is_right {
+            return Err(SequenceError::StaleMarker { id, found, current: producer.epoch });
+        }
+        let (found, current) = (marker.coordinator_epoch, producer.coordinator_epoch);
+        if found < current { Err(SequenceError::StaleCoordinator { id, found, current }) } else { Ok(()) }
+    }
+
+    /// Whether the producer has a transaction open here, in this epoch.
+    #[must_use]
+    pub fn has_open_transaction(&self, id: ProducerId, epoch: ProducerEpoch) -> bool {
+        let producer = self.producers.get(&id);
+        producer.is_some_and(|producer| producer.epoch == epoch && producer.transaction_start.is_some())
+    }
+
+    /// The guard for the question whether the transaction of this batch's producer includes the partition; `None` if it has
+    /// begun here and nothing is to be asked. It is taken away by what is appended of the producer's transactions meanwhile.
+    pub fn begin_verification(
+        &mut self,
+        batch: &ProducerBatch,
+        first_sequence: FirstSequence,
+        now: Timestamp,
+    ) -> Option<VerificationGuard> {
+        let is_open = self.has_open_transaction(batch.id, batch.epoch);
+        (!is_open).then(|| self.verifications.begin(batch, first_sequence, now))
+    }
+
     /// Notes a batch that was appended after [`Self::check`], or that replay found in the log.
     pub fn apply(&mut self, batch: &ProducerBatch, at: AppendedAt) {
-        if self.producers.len() >= self.producers_max && !self.producers.contains_key(&batch.id) {
-            self.forget_the_idlest();
-        }
+        self.make_room_for(batch.id);
         let producer = entry(&mut self.producers, batch.id, batch.epoch);
         producer.enter_epoch(batch.epoch);
         producer.last_append = at.now;
-        producer.window.push(WindowBatch {
-            base_offset: at.base_offset,
-            base_sequence: batch.base_sequence,
-            record_count: batch.record_count,
-            log_append_time: at.log_append_time,
-        });
+        if let Some(base_sequence) = batch.base_sequence {
+            producer.window.push(WindowBatch {
+                base_offset: at.base_offset,
+                base_sequence,
+                record_count: batch.record_count,
+                log_append_time: at.log_append_time,
+            });
+        }
         if batch.is_transactional && producer.transaction_start.is_none() {
             producer.transaction_start = Some(at.base_offset);
             self.open.insert(at.base_offset, batch.id);
+        }
+        if batch.is_transactional {
+            self.verifications.end(batch.id);
         }
     }
 
     /// Notes a marker at `offset`, and returns the transaction that it ends; `None` if none was open.
     pub fn apply_marker(&mut self, marker: &Marker, offset: Offset, now: Timestamp) -> Option<CompletedTransaction> {
+        self.make_room_for(marker.producer_id);
+        self.verifications.end(marker.producer_id);
         let producer = entry(&mut self.producers, marker.producer_id, marker.producer_epoch);
         producer.enter_epoch(marker.producer_epoch);
         producer.coordinator_epoch = marker.coordinator_epoch;
         producer.last_append = now;
         let first_offset = producer.transaction_start.take()?;
         self.open.remove(&first_offset);
-        self.decided.insert(first_offset, offset);
+        self.decided.push(first_offset, offset);
+        let behind = offset.checked_add(1).unwrap_or(offset);
         Some(CompletedTransaction {
             producer_id: marker.producer_id,
             first_offset,
             marker_offset: offset,
+            last_stable_offset: self.open.keys().next().copied().unwrap_or(behind),
             kind: marker.kind,
         })
     }
@@ -192,18 +249,24 @@ impl ProducerTable {
     #[must_use]
     pub fn first_unstable_offset(&self) -> Option<Offset> {
         let open = self.open.keys().next().copied();
-        let decided = self.decided.keys().next().copied();
-        open.into_iter().chain(decided).min()
+        open.into_iter().chain(self.decided.first_offset()).min()
+    }
+
+    /// The oldest marker whose transaction was not yet released by [`Self::release_decided`].
+    #[must_use]
+    pub fn oldest_decided_marker(&self) -> Option<Offset> {
+        self.decided.oldest_marker()
     }
 
     /// Lets go of the transactions whose marker lies below `high_watermark`.
     pub fn release_decided(&mut self, high_watermark: Offset) {
-        self.decided.retain(|_, marker| *marker >= high_watermark);
+        self.decided.release(high_watermark);
     }
 
     /// Forgets the producers that appended nothing for `expiration_ms`, unless they have a transaction open. Returns how
     /// many.
     pub fn expire(&mut self, now: Timestamp, expiration_ms: i64) -> usize {
+        self.verifications.expire(now, expiration_ms);
         let before = self.producers.len();
         self.producers.retain(|_, producer| {
             producer.transaction_start.is_some() || now.ms_since(producer.last_append) < expiration_ms
@@ -238,7 +301,7 @@ impl ProducerTable {
     /// The bytes of a snapshot: the state after everything below `end_offset`.
     #[must_use]
     pub fn encode_snapshot(&self, end_offset: Offset) -> Vec<u8> {
-        producer_snapshot_v1::encode(end_offset, &self.producers, &self.decided)
+        producer_snapshot_v1::encode(end_offset, &self.producers, self.decided.markers())
     }
 
     /// Reads a snapshot and the offset where the replay goes on.
@@ -248,8 +311,16 @@ impl ProducerTable {
     pub fn decode_snapshot(bytes: &[u8], producers_max: usize) -> Result<(Self, Offset), SnapshotError> {
         let snapshot = producer_snapshot_v1::decode(bytes)?;
         let open = snapshot.producers.iter().filter_map(|(id, producer)| Some((producer.transaction_start?, *id)));
-        let (open, decided) = (open.collect(), snapshot.decided);
-        Ok((Self { producers: snapshot.producers, producers_max, open, decided }, snapshot.end_offset))
+        let (open, decided) = (open.collect(), Decided::from_snapshot(snapshot.decided));
+        let producers = snapshot.producers;
+        Ok((Self { producers, open, decided, ..Self::new(producers_max) }, snapshot.end_offset))
+    }
+
+    /// Keeps the bound when a producer is to be noted that may be new.
+    fn make_room_for(&mut self, id: ProducerId) {
+        if self.producers.len() >= self.producers_max && !self.producers.contains_key(&id) {
+            self.forget_the_idlest();
+        }
     }
 
     /// Makes room: forgets an eighth of the producers, so that the search for them is paid for by many new ones.
@@ -271,6 +342,25 @@ impl ProducerTable {
 }
 
 impl Producer {
+    /// The remembered batch that this one repeats.
+    fn find(&self, batch: &ProducerBatch) -> Option<&WindowBatch> {
+        let sequence = batch.base_sequence.filter(|_| batch.epoch == self.epoch)?;
+        self.window.find(sequence, batch.record_count)
+    }
+
+    /// Whether a batch of this epoch or a newer one has the sequence that comes next.
+    fn check_sequence(&self, batch: &ProducerBatch) -> Result<(), SequenceError> {
+        let &ProducerBatch { id, epoch, base_sequence: Some(found), .. } = batch else { return Ok(()) };
+        let expected = self.window.next_sequence();
+        if epoch > self.epoch && found != Sequence::ZERO {
+            return Err(SequenceError::EpochBeginsLate { id, epoch, found });
+        }
+        if epoch == self.epoch && found != expected {
+            return Err(SequenceError::OutOfOrder { id, expected, found });
+        }
+        Ok(())
+    }
+
     /// A newer epoch counts its sequences from 0. An older one can only be a marker that was delayed: it changes nothing.
     fn enter_epoch(&mut self, epoch: ProducerEpoch) {
         if epoch > self.epoch {

@@ -12,7 +12,7 @@ fn batch(id: i64, epoch: i16, base_sequence: i32, record_count: u32) -> Producer
     ProducerBatch {
         id: ProducerId::new(id).unwrap(),
         epoch: ProducerEpoch::new(epoch).unwrap(),
-        base_sequence: Sequence::new(base_sequence).unwrap(),
+        base_sequence: Sequence::new(base_sequence),
         record_count,
         is_transactional: false,
     }
@@ -35,7 +35,7 @@ impl Log {
 
     /// What a client sees: the offset of a batch that was appended or repeated, or the error.
     fn send(&mut self, batch: ProducerBatch) -> Result<i64, ErrorCode> {
-        match self.table.check(&batch) {
+        match self.table.check(&batch, Verified::NotAsked) {
             Ok(Admission::Duplicate { base_offset, last_offset, .. }) => {
                 assert_eq!(last_offset.get(), base_offset.get() + i64::from(batch.record_count) - 1);
                 Ok(base_offset.get())
@@ -130,9 +130,9 @@ fn invented_producer_ids_push_out_the_idlest_only() {
         table.apply(&batch(id, 0, 0, 1), AppendedAt { now: Timestamp::new(id), ..at(id) });
         assert!(table.len() <= 80);
     }
-    assert!(matches!(table.check(&batch(9999, 0, 0, 1)), Ok(Admission::Duplicate { .. })));
-    assert!(matches!(table.check(&batch(9_940, 0, 0, 1)), Ok(Admission::Duplicate { .. })));
-    assert_eq!(table.check(&batch(0, 0, 0, 1)), Ok(Admission::New));
+    assert!(matches!(table.check(&batch(9999, 0, 0, 1), Verified::NotAsked), Ok(Admission::Duplicate { .. })));
+    assert!(matches!(table.check(&batch(9_940, 0, 0, 1), Verified::NotAsked), Ok(Admission::Duplicate { .. })));
+    assert_eq!(table.check(&batch(0, 0, 0, 1), Verified::NotAsked), Ok(Admission::New));
 }
 
 /// A marker as a coordinator writes it.
@@ -240,11 +240,13 @@ impl Naive {
             }
         }
         let expected = match (in_epoch.last(), newest_epoch) {
-            (Some((last, _)), _) => (i64::from(last.base_sequence.get()) + i64::from(last.record_count)) % (1 << 31),
+            (Some((last, _)), _) => {
+                (i64::from(last.base_sequence.unwrap().get()) + i64::from(last.record_count)) % (1 << 31)
+            }
             (None, Some(_)) => 0,
-            (None, None) => i64::from(sent.base_sequence.get()),
+            (None, None) => i64::from(sent.base_sequence.unwrap().get()),
         };
-        if expected != i64::from(sent.base_sequence.get()) {
+        if expected != i64::from(sent.base_sequence.unwrap().get()) {
             return GAP;
         }
         self.appended.push((sent, self.end));
@@ -256,7 +258,7 @@ impl Naive {
     fn near_next(&self, id: i64, epoch: i16, shift: i32) -> i32 {
         let (id, epoch) = (ProducerId::new(id).unwrap(), ProducerEpoch::new(epoch).unwrap());
         let mine = self.appended.iter().rev().find(|(batch, _)| batch.id == id && batch.epoch == epoch);
-        let next = mine.map_or(i32::MAX - 3, |(last, _)| last.base_sequence.advance(last.record_count).get());
+        let next = mine.map_or(i32::MAX - 3, |(last, _)| last.base_sequence.unwrap().advance(last.record_count).get());
         let raw = (i64::from(next) + i64::from(shift)).rem_euclid(1 << 31);
         raw as i32
     }

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::config::TopicConfig;
-use model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName, TopicPartition};
+use model::{
+    LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicId, TopicName, TopicPartition,
+};
 use storage::batch::{BatchBuilder, BatchView, CheckedBatch, NewRecord, OwnedBatch, UncheckedBatch};
+use storage::producers::{Marker, MarkerKind};
 use storage::{Appended, Disk, LogManager, LogManagerOptions, PartitionLog, Placed, ReadSpec};
 
 pub(crate) const NOW: Timestamp = Timestamp::new(1_700_000_000_000);
@@ -61,6 +64,24 @@ pub(crate) fn stamped(batch: &OwnedBatch, producer: i64, epoch: i16, sequence: i
     let crc = crc32c::crc32c(&bytes[21..]);
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     bytes
+}
+
+/// The same as part of a transaction.
+pub(crate) fn transactional(batch: &OwnedBatch, producer: i64, epoch: i16, sequence: i32) -> Vec<u8> {
+    let mut bytes = stamped(batch, producer, epoch, sequence);
+    bytes[22] |= 1 << 4;
+    let crc = crc32c::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+pub(crate) fn marker(producer: i64, epoch: i16, kind: MarkerKind) -> Marker {
+    Marker {
+        producer_id: ProducerId::new(producer).unwrap(),
+        producer_epoch: ProducerEpoch::new(epoch).unwrap(),
+        kind,
+        coordinator_epoch: 0,
+    }
 }
 
 pub(crate) fn checked<'a>(bytes: &'a [u8], config: &TopicConfig) -> CheckedBatch<'a> {

@@ -1,0 +1,202 @@
+//! Transactions in one log: markers, what is refused after them, and how far a reader of committed records may go.
+#![expect(clippy::unwrap_used, reason = "a test may stop at a surprise, in its helpers too")]
+
+#[cfg(test)]
+mod support;
+
+use std::sync::Arc;
+
+use model::ErrorCode;
+use model::config::{TimestampType, TopicConfig};
+use storage::batch::BatchView;
+use storage::error::AppendError;
+use storage::producers::{EpochRule, FirstSequence, Marker, MarkerKind, VerificationGuard, Verified};
+use storage::{Appended, Disk, LogManager, PartitionLog, RealDisk};
+use support::*;
+
+struct Opened {
+    manager: LogManager,
+    log: Arc<PartitionLog>,
+    dir: tempfile::TempDir,
+    config: Arc<TopicConfig>,
+}
+
+impl Opened {
+    fn new(config: TopicConfig) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let (manager, config) = (open_manager(&disk, dir.path()), Arc::new(config));
+        let log = manager.create(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
+        Self { manager, log, dir, config }
+    }
+
+    /// The log after the process was killed.
+    fn killed(self) -> Self {
+        let Self { manager, log, dir, config } = self;
+        drop((manager, log));
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let manager = open_manager(&disk, dir.path());
+        let log = manager.open_log(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
+        Self { manager, log, dir, config }
+    }
+
+    /// Appends two records of a transaction; gives the base offset.
+    fn send(&self, (producer, epoch): (i64, i16), sequence: i32, verified: Verified) -> Result<i64, ErrorCode> {
+        let bytes = transactional(&batch(1, 2, 20), producer, epoch, sequence);
+        self.append(&bytes, verified)
+    }
+
+    fn append(&self, bytes: &[u8], verified: Verified) -> Result<i64, ErrorCode> {
+        match self.log.append_verified(&checked(bytes, &self.config), verified, LEADER, NOW) {
+            Ok(Appended::Written(placed) | Appended::Duplicate(placed)) => Ok(placed.base_offset.get()),
+            Err(error) => Err((&error).into()),
+        }
+    }
+
+    fn guard(&self, (producer, epoch): (i64, i16), sequence: i32, first: FirstSequence) -> Option<VerificationGuard> {
+        let bytes = transactional(&batch(1, 2, 20), producer, epoch, sequence);
+        self.log.begin_verification(checked(&bytes, &self.config).producer().unwrap(), first, NOW)
+    }
+
+    fn end(&self, marker: Marker, rule: EpochRule) -> Result<i64, ErrorCode> {
+        let placed = self.log.append_marker(&marker, rule, LEADER, NOW);
+        placed.map(|placed| placed.base_offset.get()).map_err(|error| (&error).into())
+    }
+
+    fn unstable(&self) -> Option<i64> {
+        self.log.first_unstable_offset().map(model::Offset::get)
+    }
+}
+
+const LEADER: model::LeaderEpoch = model::LeaderEpoch::ZERO;
+const P: (i64, i16) = (7, 0);
+
+#[test]
+fn a_transaction_is_open_from_its_first_batch_to_its_marker_and_the_marker_takes_one_offset() {
+    let t = Opened::new(TopicConfig::default());
+    assert_eq!(t.send(P, 0, Verified::NotAsked), Ok(0));
+    assert!(t.log.has_open_transaction(marker(7, 0, MarkerKind::Commit).producer_id, model::ProducerEpoch::ZERO));
+    assert_eq!(t.unstable(), Some(0));
+    assert_eq!(t.end(marker(7, 0, MarkerKind::Commit), EpochRule::SameOrNewer), Ok(2));
+    assert_eq!(t.log.log_end_offset(), offset(3));
+    assert_eq!(t.unstable(), Some(0), "the marker may still be lost");
+    t.log.release_decided(offset(2));
+    assert_eq!(t.unstable(), Some(0), "the marker is not below the high watermark");
+    t.log.release_decided(offset(3));
+    assert_eq!(t.unstable(), None);
+    assert_eq!(t.send(P, 2, Verified::NotAsked), Ok(3), "the sequence goes on in the same epoch");
+    assert_eq!(t.unstable(), Some(3));
+}
+
+#[test]
+fn open_and_ended_transactions_are_known_after_a_kill() {
+    for with_checkpoint in [true, false] {
+        let t = Opened::new(TopicConfig::default());
+        t.send(P, 0, Verified::NotAsked).unwrap();
+        t.send((8, 0), 0, Verified::NotAsked).unwrap();
+        t.end(marker(7, 1, MarkerKind::Abort), EpochRule::Newer).unwrap();
+        if with_checkpoint {
+            t.log.checkpoint(0).unwrap();
+        }
+        t.log.sync().unwrap();
+        let t = t.killed();
+        assert_eq!(t.unstable(), Some(0), "until somebody says where the high watermark is");
+        t.log.release_decided(t.log.synced_offset());
+        assert_eq!(t.unstable(), Some(2));
+        assert_eq!(t.send(P, 2, Verified::NotAsked), Err(ErrorCode::InvalidProducerEpoch), "the marker's epoch fences");
+        assert_eq!(t.send((7, 1), 0, Verified::NotAsked), Ok(5));
+        assert_eq!(t.send((8, 0), 2, Verified::ByOpenTransaction), Ok(7));
+    }
+}
+
+#[test]
+fn a_marker_of_an_old_epoch_is_refused() {
+    let t = Opened::new(TopicConfig::default());
+    t.send((7, 5), 0, Verified::NotAsked).unwrap();
+    let end = |epoch, rule| t.end(marker(7, epoch, MarkerKind::Commit), rule);
+    assert_eq!(end(4, EpochRule::SameOrNewer), Err(ErrorCode::InvalidProducerEpoch));
+    assert_eq!(end(5, EpochRule::Newer), Err(ErrorCode::InvalidProducerEpoch), "the transaction is another one");
+    assert_eq!(end(6, EpochRule::Newer), Ok(2));
+    assert_eq!(end(6, EpochRule::Newer), Ok(3), "a repeat");
+    assert_eq!(end(5, EpochRule::Newer), Err(ErrorCode::InvalidProducerEpoch));
+    assert_eq!(t.end(marker(99, 0, MarkerKind::Abort), EpochRule::Newer), Ok(4), "nothing is known of this one");
+}
+
+#[test]
+fn a_marker_of_a_replaced_coordinator_is_fenced() {
+    let t = Opened::new(TopicConfig::default());
+    t.send(P, 0, Verified::NotAsked).unwrap();
+    let of = |coordinator_epoch| Marker { coordinator_epoch, ..marker(7, 0, MarkerKind::Commit) };
+    assert_eq!(t.end(of(3), EpochRule::SameOrNewer), Ok(2));
+    assert_eq!(t.end(of(2), EpochRule::SameOrNewer), Err(ErrorCode::TransactionCoordinatorFenced));
+    assert_eq!(t.end(of(3), EpochRule::SameOrNewer), Ok(3));
+}
+
+#[test]
+fn a_batch_that_comes_after_its_marker_is_refused_and_nothing_hangs() {
+    let t = Opened::new(TopicConfig::default());
+    assert_eq!(t.send(P, 0, Verified::ByOpenTransaction), Err(ErrorCode::InvalidTxnState), "nobody vouches for it");
+    let guard = t.guard(P, 0, FirstSequence::Any).unwrap();
+    assert_eq!(t.guard(P, 0, FirstSequence::Any), Some(guard), "the same question");
+    // The coordinator says yes, and aborts before the batch is appended.
+    t.end(marker(7, 0, MarkerKind::Abort), EpochRule::SameOrNewer).unwrap();
+    assert_eq!(t.send(P, 0, Verified::By(guard)), Err(ErrorCode::InvalidTxnState));
+    let next = t.guard(P, 0, FirstSequence::Any).unwrap();
+    assert_ne!(next, guard, "a question about another transaction");
+    assert_eq!(t.send(P, 0, Verified::By(guard)), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(t.unstable(), None);
+    assert_eq!(t.send(P, 0, Verified::By(next)), Ok(1));
+    assert_eq!(t.guard(P, 2, FirstSequence::Any), None, "open: nothing to ask");
+    assert_eq!(t.send(P, 2, Verified::ByOpenTransaction), Ok(3));
+    assert_eq!(t.send(P, 0, Verified::ByOpenTransaction), Ok(1), "a repeat needs nobody");
+}
+
+#[test]
+fn while_the_coordinator_is_asked_nothing_overtakes_the_lowest_sequence() {
+    let t = Opened::new(TopicConfig::default());
+    t.guard(P, 4, FirstSequence::Any).unwrap();
+    let guard = t.guard(P, 0, FirstSequence::Any).unwrap();
+    assert_eq!(t.send(P, 4, Verified::By(guard)), Err(ErrorCode::OutOfOrderSequenceNumber));
+    assert_eq!(t.send(P, 0, Verified::By(guard)), Ok(0));
+}
+
+#[test]
+fn an_unknown_producer_begins_anywhere_but_in_transactions_of_version_2() {
+    let t = Opened::new(TopicConfig::default());
+    let guard = t.guard(P, 6, FirstSequence::Zero).unwrap();
+    assert_eq!(t.send(P, 6, Verified::By(guard)), Err(ErrorCode::OutOfOrderSequenceNumber));
+    let guard = t.guard((8, 0), 6, FirstSequence::Any).unwrap();
+    assert_eq!(t.send((8, 0), 6, Verified::By(guard)), Ok(0));
+}
+
+#[test]
+fn a_plain_batch_of_a_producer_with_an_open_transaction_is_refused() {
+    let t = Opened::new(TopicConfig::default());
+    t.send(P, 0, Verified::NotAsked).unwrap();
+    let plain = stamped(&batch(1, 1, 20), 7, 0, 2);
+    assert_eq!(t.append(&plain, Verified::ByOpenTransaction), Err(ErrorCode::InvalidTxnState));
+}
+
+#[test]
+fn a_marker_is_stamped_as_its_topic_says() {
+    for (timestamps, is_stamped) in [(TimestampType::CreateTime, false), (TimestampType::LogAppendTime, true)] {
+        let t = Opened::new(TopicConfig { message_timestamp_type: timestamps, ..TopicConfig::default() });
+        let written = Marker { coordinator_epoch: 42, ..marker(7, 3, MarkerKind::Abort) };
+        t.end(written, EpochRule::Newer).unwrap();
+        let bytes = read_all(&t.log);
+        let view = BatchView::parse(&bytes).unwrap();
+        let header = view.header();
+        assert!(view.crc_is_right() && header.attributes.is_control() && header.attributes.is_transactional());
+        assert_eq!(header.attributes.is_log_append_time(), is_stamped);
+        assert_eq!((header.base_sequence, header.records_count, header.max_timestamp), (-1, 1, NOW.get()));
+        assert_eq!(Marker::of_stored(&view), Some(written));
+    }
+}
+
+#[test]
+fn a_log_that_is_offline_takes_no_marker() {
+    let t = Opened::new(TopicConfig::default());
+    t.manager.retire(&t.log).unwrap();
+    let refused = t.log.append_marker(&marker(7, 0, MarkerKind::Commit), EpochRule::Newer, LEADER, NOW);
+    assert!(matches!(refused, Err(AppendError::Offline)));
+}
