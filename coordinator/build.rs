@@ -4,15 +4,16 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// The records that the coordinators write and read; the rest of `schema/records` comes with what writes it.
-const RECORDS: [&str; 8] = [
-    "offset_commit",
-    "group_metadata",
-    "consumer_group_metadata",
-    "consumer_group_member_metadata",
-    "consumer_group_target_assignment_metadata",
-    "consumer_group_target_assignment_member",
-    "consumer_group_current_member_assignment",
-    "consumer_group_regular_expression",
+const RECORDS: [&str; 9] = [
+    "group/offset_commit",
+    "group/group_metadata",
+    "group/consumer_group_metadata",
+    "group/consumer_group_member_metadata",
+    "group/consumer_group_target_assignment_metadata",
+    "group/consumer_group_target_assignment_member",
+    "group/consumer_group_current_member_assignment",
+    "group/consumer_group_regular_expression",
+    "transaction/transaction_log",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let mut files = Vec::new();
     for name in RECORDS {
-        let path = PathBuf::from(format!("../schema/records/group/{name}.txt"));
+        let path = PathBuf::from(format!("../schema/records/{name}.txt"));
         println!("cargo::rerun-if-changed={}", path.display());
         let text = std::fs::read_to_string(&path)?;
         files.push(schema::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?);

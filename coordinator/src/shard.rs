@@ -5,6 +5,8 @@
 //! appended so far is durable, and so may replies that only read. If an append is refused, the shard is dropped and made
 //! anew from the log: nothing that was not appended survives in it.
 
+use std::convert::Infallible;
+
 use model::{Tick, Timestamp};
 
 /// A reply's address: whoever handed in the event finds the one who waits by it. Never used twice while a shard lives.
@@ -20,19 +22,21 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
 }
 
-/// What a shard decided.
+/// What a shard decided. `E` is what it asks of its runtime beside records and replies; most ask for nothing.
 #[derive(Debug)]
-pub struct Outcome<R> {
+pub struct Outcome<R, E = Infallible> {
     /// To be appended in this order, as one batch: all or nothing. Replayed already.
     pub records: Vec<Record>,
     /// To be released when `records` and all before them are durable. Not only to the event that was handed in: one event may
     /// release many that were parked.
     pub replies: Vec<(ReplyTo, R)>,
+    /// To be begun when `records` and all before them are durable, in this order. If the append is refused, they are not.
+    pub effects: Vec<E>,
 }
 
-impl<R> Default for Outcome<R> {
+impl<R, E> Default for Outcome<R, E> {
     fn default() -> Self {
-        Self { records: Vec::new(), replies: Vec::new() }
+        Self { records: Vec::new(), replies: Vec::new(), effects: Vec::new() }
     }
 }
 
@@ -49,10 +53,11 @@ pub struct Now {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {problem}")]
 pub struct ReplayError {
-    /// Which record, for an operator: its type, and the group if that can still be read.
+    /// Which record, for an operator: its type, and whose it is if that can still be read.
     pub what: String,
-    /// The group that it belongs to, if the key can be read: that group is refused from then on, others are served.
-    pub group_id: Option<String>,
+    /// The group or the transactional id that it belongs to, if the key can be read: that one is refused from then on, others
+    /// are served.
+    pub id: Option<String>,
     /// What is wrong with it.
     pub problem: String,
 }

@@ -150,7 +150,7 @@ impl Loading {
     }
 
     fn name_refused(&mut self, log: &PartitionLog, offset: i64, error: &ReplayError) {
-        let group_id = error.group_id.as_deref().unwrap_or("not known");
+        let group_id = error.id.as_deref().unwrap_or("not known");
         self.name(log, offset, &format_args!("group {group_id}: {error}"));
     }
 

@@ -14,7 +14,6 @@ mod kind;
 mod offsets;
 pub mod record;
 pub mod settings;
-mod timers;
 
 use std::collections::BTreeMap;
 
@@ -28,8 +27,8 @@ pub use settings::{GroupOverrides, GroupSettings, MigrationPolicy};
 use self::consumer::{Patterns, Readers};
 use self::kind::Group;
 use self::offsets::{ExpiryPass, ForgetPass, Offsets};
-use self::timers::Timers;
 use crate::shard::{Outcome, ReplayError, ReplyTo};
+use crate::timers::Timers;
 
 /// What a group's shard decided.
 pub type GroupOutcome = Outcome<GroupReply>;
@@ -155,7 +154,7 @@ impl GroupShard {
             Some(record) => self.apply(&record),
             None => Ok(()),
         });
-        if let Err(ReplayError { group_id: Some(group_id), problem, .. }) = &replayed {
+        if let Err(ReplayError { id: Some(group_id), problem, .. }) = &replayed {
             self.damaged.insert(group_id.clone(), problem.clone());
         }
         replayed

@@ -1,10 +1,9 @@
 //! The records of `__consumer_offsets`: typed here, bytes in the log. Keys begin with the record's type, values with their
 //! version, both int16 (Kafka's `CoordinatorRecordSerde`).
 
-use std::ops::RangeInclusive;
+use model::wire::{EncodeError, Reader, decode_body};
 
-use model::wire::{Decode, Encode, EncodeError, Encoder, Reader, WireError, decode_body};
-
+use crate::codec::{damaged_key, record, value_of};
 use crate::records::consumer_group_current_member_assignment::{
     ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue,
 };
@@ -135,7 +134,7 @@ impl GroupRecord {
             let read = record.read_value(value);
             read.map_err(|problem| ReplayError {
                 what: format!("the value of a record of type {}", record.code()),
-                group_id: Some(record.group_id().to_owned()),
+                id: Some(record.group_id().to_owned()),
                 problem,
             })?;
         }
@@ -175,29 +174,4 @@ impl GroupRecord {
         }
         Ok(())
     }
-}
-
-fn record(code: i16, key: &impl Encode, value: Option<&impl Encode>, version: i16) -> Result<Record, EncodeError> {
-    let value = value.map(|value| bytes(version, value, version)).transpose()?;
-    Ok(Record { key: bytes(code, key, 0)?, value })
-}
-
-fn bytes(head: i16, body: &impl Encode, version: i16) -> Result<Vec<u8>, EncodeError> {
-    let mut encoder = Encoder::with_capacity(64);
-    encoder.i16(head);
-    body.encode(&mut encoder, version)?;
-    Ok(encoder.into_parts().0)
-}
-
-fn value_of<'a, T: Decode<'a>>(bytes: &'a [u8], versions: RangeInclusive<i16>) -> Result<T, String> {
-    let mut reader = Reader::new(bytes);
-    let version = reader.i16().map_err(|error| error.to_string())?;
-    if !versions.contains(&version) {
-        return Err(format!("version {version}, where {} to {} are known", versions.start(), versions.end()));
-    }
-    decode_body(reader.peek(), version).map_err(|error| error.to_string())
-}
-
-fn damaged_key(what: &str, error: &WireError) -> ReplayError {
-    ReplayError { what: what.to_owned(), group_id: None, problem: error.to_string() }
 }

@@ -182,7 +182,7 @@ impl ShardRuntime {
 
     /// Takes an outcome into the turn. If it cannot be, it did not happen.
     fn settle(&mut self, world: &World<'_>, outcome: GroupOutcome) {
-        let GroupOutcome { records, replies } = outcome;
+        let GroupOutcome { records, replies, .. } = outcome;
         match self.turn.add(&records, world.now.time, &self.partition.config()) {
             Ok(()) => {}
             Err(Unfit::Now) => {

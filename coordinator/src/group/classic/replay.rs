@@ -23,7 +23,7 @@ impl GroupShard {
         };
         validate(value).map_err(|problem| ReplayError {
             what: format!("the record of the classic group {}", key.group),
-            group_id: Some(key.group.clone()),
+            id: Some(key.group.clone()),
             problem: problem.to_owned(),
         })?;
         if let Some(Group::Classic(group)) = self.groups.get_mut(&key.group) {

@@ -3,11 +3,11 @@
 use model::ErrorCode;
 
 use super::super::event::{GroupReply, JoinGroupReply, SyncGroupReply};
-use super::super::timers::Timers;
 use super::super::{Context, Group, GroupOutcome, GroupRecord, GroupShard, TimerKey};
 use super::state::{ClassicGroup, State};
 use crate::records::group_metadata::{GroupMetadataKey, GroupMetadataValue};
 use crate::shard::{Now, ReplyTo};
+use crate::timers::Timers;
 
 /// A classic group while it handles an event.
 pub(super) struct Turn<'a> {

@@ -72,7 +72,7 @@ impl GroupShard {
             Some(Group::Consumer(group)) => Ok(group),
             Some(Group::Classic(_)) | None => Err(ReplayError {
                 what: format!("a record of the KIP-848 group {group_id:?}"),
-                group_id: Some(group_id.to_owned()),
+                id: Some(group_id.to_owned()),
                 problem: "it follows records of a classic group of this name".to_owned(),
             }),
         }

@@ -301,7 +301,7 @@ fn a_damaged_record_refuses_its_group_and_no_other() {
     record.value.as_mut().unwrap().pop();
     world.shard = GroupShard::new();
     let error = world.shard.replay(&record.key, record.value.as_deref()).unwrap_err();
-    assert_eq!(error.group_id.as_deref(), Some("bad"));
+    assert_eq!(error.id.as_deref(), Some("bad"));
     world.act(GroupShard::loaded);
     assert_eq!(world.commit(commit("bad", &[1])), OffsetCommitReply::Refused(ErrorCode::UnknownServerError));
     assert_eq!(world.delete_group("bad"), ErrorCode::UnknownServerError);

@@ -80,7 +80,7 @@ fn a_record_of_no_possible_group_concerns_that_group_alone() {
     for (protocol, members) in table {
         let value = GroupMetadataValue { protocol: protocol.map(str::to_owned), members, ..consumers() };
         let error = replay(value).expect_err("no such group");
-        assert_eq!(error.group_id.as_deref(), Some(GROUP));
+        assert_eq!(error.id.as_deref(), Some(GROUP));
     }
 }
 
