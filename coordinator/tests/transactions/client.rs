@@ -143,8 +143,7 @@ impl Client {
 fn some_partitions(world: &mut World) -> Partitions {
     let mut partitions = Partitions::default();
     for _ in 0..world.random.below(4) {
-        let name: &str = world.random.pick(&["alpha", "beta", "__consumer_offsets"]);
-        let topic = TopicName::parse(name).unwrap();
+        let topic = TopicName::parse(world.random.pick::<&str>(&["alpha", "beta", "__consumer_offsets"])).unwrap();
         let partition = PartitionIndex::new(i32::try_from(world.random.below(5)).unwrap()).unwrap();
         partitions.insert(topic, partition);
     }
