@@ -98,7 +98,7 @@ impl World {
 
     /// Appends what was decided; the rest waits for it to be durable.
     fn settle(&mut self, outcome: TransactionOutcome) {
-        let TransactionOutcome { records, replies, effects } = outcome;
+        let TransactionOutcome { records, replies, effects, .. } = outcome;
         for record in records {
             let record = TransactionRecord::decode(&record.key, record.value.as_deref()).unwrap().unwrap();
             let id = &record.transactional_id;

@@ -103,7 +103,7 @@ impl Driver {
 
     /// Appends, and does what is asked for. Gives the reply.
     fn settle(&mut self, outcome: TransactionOutcome) -> Option<TransactionReply> {
-        let TransactionOutcome { records, mut replies, effects } = outcome;
+        let TransactionOutcome { records, mut replies, effects, .. } = outcome;
         self.log.extend(records);
         self.assert_replays();
         let mut reply = replies.pop().map(|(_, reply)| reply);
