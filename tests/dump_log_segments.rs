@@ -10,8 +10,11 @@ use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions};
 use model::config::{TimestampType, TopicConfig};
-use model::{LeaderEpoch, PartitionIndex, Timestamp, TopicId, TopicName, TopicPartition};
-use storage::batch::UncheckedBatch;
+use model::{
+    LeaderEpoch, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId, TopicName, TopicPartition,
+};
+use storage::batch::{BatchBuilder, NewRecord, ProducerBatch, UncheckedBatch};
+use storage::producers::{EpochRule, Marker, MarkerKind, Verified};
 use storage::{Appended, LogManager, LogManagerOptions, PartitionLog, RealDisk};
 use test_support::RealKafka;
 
@@ -197,4 +200,71 @@ fn kafka_reads_what_a_recovery_left() {
     manager.close().unwrap();
     drop(manager);
     judge(&partition, &expected);
+}
+
+/// The marker that ends the transaction of a producer.
+fn marker(producer_id: i64, kind: MarkerKind) -> Marker {
+    let producer_epoch = ProducerEpoch::new(1).unwrap();
+    Marker { producer_id: ProducerId::new(producer_id).unwrap(), producer_epoch, kind, coordinator_epoch: 9 }
+}
+
+/// A batch of two records in a transaction.
+fn in_transaction(producer_id: i64) -> storage::batch::OwnedBatch {
+    let record = || NewRecord { timestamp: Timestamp::new(NOW), value: Some(b"v"), ..NewRecord::default() };
+    let mut batch = BatchBuilder::new(record()).unwrap();
+    batch.push(record()).unwrap();
+    let stamp = ProducerBatch {
+        id: ProducerId::new(producer_id).unwrap(),
+        epoch: ProducerEpoch::ZERO,
+        base_sequence: Some(Sequence::ZERO),
+        record_count: 2,
+        is_transactional: true,
+    };
+    batch.with_producer(stamp).build()
+}
+
+#[test]
+fn kafka_reads_the_markers_and_the_aborted_transactions_that_we_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = Timestamp::new(NOW);
+    let manager = open(dir.path());
+    let config = Arc::new(config(TimestampType::CreateTime));
+    let log = manager.create(&topic("ended"), TopicId::from_bytes([8; 16]), config, now).unwrap();
+    let (epoch, mut expected) = (LeaderEpoch::ZERO, Vec::new());
+    // Ten at a time, so that they overlap; more than one segment takes.
+    for first in (0..200).step_by(10) {
+        let producers = first..first + 10;
+        let begins: Vec<i64> = producers
+            .clone()
+            .map(|producer| {
+                let sent = log.append_verified(&in_transaction(producer).checked(), Verified::NotAsked, epoch, now);
+                let Ok(Appended::Written(placed)) = sent else { panic!("producer {producer} is not appended") };
+                placed.base_offset.get()
+            })
+            .collect();
+        for (place, producer) in producers.enumerate() {
+            let kind = if producer % 3 == 0 { MarkerKind::Commit } else { MarkerKind::Abort };
+            let placed = log.append_marker(&marker(producer, kind), EpochRule::Newer, epoch, now).unwrap();
+            let (begin, end) = (begins[place], placed.base_offset.get());
+            let stable = begins.get(place + 1).copied().unwrap_or(end + 1);
+            if kind == MarkerKind::Abort {
+                expected.push(format!(
+                    "version: 0 producerId: {producer} firstOffset: {begin} lastOffset: {end} lastStableOffset: {stable}"
+                ));
+            }
+        }
+    }
+    manager.close().unwrap();
+    drop((log, manager));
+    let partition = dir.path().join("ended-0");
+    let (segments, indexes) = (files(&partition, &["log"]), files(&partition, &["txnindex"]));
+    assert!(segments.len() > 1 && indexes.len() == segments.len(), "{segments:?} {indexes:?}");
+    let printed = dump_log_segments(&["--deep-iteration", "--print-data-log"], &segments);
+    assert_eq!(printed.matches("isControl: true").count(), 200);
+    assert_eq!(printed.matches("endTxnMarker: ABORT coordinatorEpoch: 9").count(), expected.len());
+    assert_eq!(printed.matches("endTxnMarker: COMMIT coordinatorEpoch: 9").count(), 200 - expected.len());
+    assert!(!printed.contains("isvalid: false"), "{printed}");
+    let printed = dump_log_segments(&[], &indexes);
+    let entries: Vec<&str> = printed.lines().filter(|line| line.starts_with("version: 0")).collect();
+    assert_eq!(entries, expected);
 }

@@ -32,8 +32,8 @@ Examples:
   tidelog log verify data
   tidelog log verify data/orders-0 --records
 
-A partition lies in DATA/TOPIC-PARTITION; its segments are NAME.log with NAME.index and NAME.timeindex beside them, and
-NAME is the offset of the first record. Stop the broker first, or take a copy: what it is writing looks torn.";
+A partition lies in DATA/TOPIC-PARTITION; its segments are NAME.log with NAME.index, NAME.timeindex and
+NAME.txnindex beside them, and NAME is the offset of the first record. Stop the broker first, or take a copy: what it is writing looks torn.";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -61,7 +61,7 @@ enum Action {
 
 const DUMP_HELP: &str = "\
 A line per batch, and with --records a line per record below it. With --output json each line is an object: \"type\" is
-batch, record, offset_index, time_index, producer or damage. Exit code 1 if a file is damaged; what can be read is printed.";
+batch, record, offset_index, time_index, aborted_transaction, producer or damage. Exit code 1 if a file is damaged; what can be read is printed.";
 
 const VERIFY_HELP: &str = "\
 Checks lengths, checksums and counts of all batches, that offsets rise and lie in their segment, and that the indexes point

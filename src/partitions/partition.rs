@@ -9,7 +9,7 @@ use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, Timestamp};
 use storage::batch::CheckedBatch;
 use storage::error::{AppendError, ReadError, SyncError};
 use storage::producers::{EpochRule, Marker, Verified};
-use storage::{Appended, GroupCommit, LogSlice, PartitionLog, Placed, ReadSpec};
+use storage::{AbortedTransaction, Appended, GroupCommit, LogSlice, PartitionLog, Placed, ReadSpec};
 
 use super::waiters::{WaitCell, Waiters, WaitsFor};
 
@@ -36,6 +36,8 @@ pub(crate) struct Partition {
 pub(crate) struct ReadOutcome {
     /// Whole batches, possibly none.
     pub(crate) records: LogSlice,
+    /// The aborted transactions that overlap with them, by first offset; only for a reader of committed records.
+    pub(crate) aborted: Vec<AbortedTransaction>,
     /// The end of what is as durable as the topic promises.
     pub(crate) high_watermark: Offset,
     /// The end of what a `read_committed` reader sees.
@@ -205,12 +207,13 @@ impl Partition {
         // The watermark first: read later it could lie past what was read, and a client would skip nothing but wonder.
         let high_watermark = self.high_watermark();
         let last_stable_offset = self.last_stable_offset().min(high_watermark);
-        let upto = match isolation {
-            IsolationLevel::ReadUncommitted => high_watermark,
-            IsolationLevel::ReadCommitted => last_stable_offset,
+        let up_to = |upto| ReadSpec { from, upto, max_bytes, at_least_one_batch };
+        let (records, aborted) = match isolation {
+            IsolationLevel::ReadUncommitted => (self.log.read(up_to(high_watermark))?, Vec::new()),
+            IsolationLevel::ReadCommitted => self.log.read_committed(up_to(last_stable_offset))?,
         };
-        let records = self.log.read(ReadSpec { from, upto, max_bytes, at_least_one_batch })?;
-        Ok(ReadOutcome { records, high_watermark, last_stable_offset, log_start_offset: self.log.log_start_offset() })
+        let log_start_offset = self.log.log_start_offset();
+        Ok(ReadOutcome { records, aborted, high_watermark, last_stable_offset, log_start_offset })
     }
 
     /// Waits until everything below `end` is as durable as the topic promises.

@@ -343,7 +343,9 @@ impl PartitionLog {
             }
             (Origin::Producer(_), None) => {}
             (Origin::Marker(marker, _), _) => {
-                writer.producers.apply_marker(marker, place.base_offset, now);
+                if let Some(ended) = writer.producers.apply_marker(marker, place.base_offset, now) {
+                    self.note_ended(&ended);
+                }
                 self.publish_unstable(writer);
             }
         }

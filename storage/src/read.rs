@@ -26,6 +26,9 @@ pub struct ReadSpec {
     pub at_least_one_batch: bool,
 }
 
+/// Where a slice ends: in which segment, at which position there.
+pub(crate) type SliceEnd = (Arc<Segment>, u32);
+
 /// A record found by its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoundOffset {
@@ -45,16 +48,21 @@ impl PartitionLog {
     /// [`ReadError::OutOfRange`] for an offset before the log's start or behind its end. [`ReadError::Damaged`] takes the
     /// log offline.
     pub fn read(&self, spec: ReadSpec) -> Result<LogSlice, ReadError> {
+        self.read_with_end(spec).map(|(slice, _)| slice)
+    }
+
+    /// What is read, and where it ends.
+    pub(crate) fn read_with_end(&self, spec: ReadSpec) -> Result<(LogSlice, Option<SliceEnd>), ReadError> {
         let (start, end) = self.bounds()?;
         if spec.from < start || spec.from > end {
             return Err(ReadError::OutOfRange { start, end });
         }
         let spec = ReadSpec { upto: spec.upto.min(end), ..spec };
         if spec.from >= spec.upto {
-            return Ok(LogSlice::empty());
+            return Ok((LogSlice::empty(), None));
         }
         let segments = self.published.segments.load();
-        let mut slice = LogSlice::empty();
+        let (mut slice, mut end) = (LogSlice::empty(), None);
         let mut later = segments.from(spec.from).iter().peekable();
         while let Some(segment) = later.next() {
             let next_base = later.peek().map(|next| next.base_offset());
@@ -65,15 +73,16 @@ impl PartitionLog {
             };
             let (range, is_whole) =
                 range_in(segment, next_base, wanted).map_err(|error| self.failed(segment, error))?;
-            if let Some(range) = range {
+            if let Some((range, position)) = range {
                 slice.push(range);
+                end = Some((Arc::clone(segment), position));
             }
             if !is_whole || next_base.is_none_or(|next| next >= spec.upto) {
                 break;
             }
         }
         self.check_still_online()?;
-        Ok(slice)
+        Ok((slice, end))
     }
 
     /// The first record below `upto` whose timestamp is at or after this one; looks into compressed batches.
@@ -135,7 +144,7 @@ impl PartitionLog {
 
     /// A file that was opened by name during the read is another log's if this one was retired meanwhile and its name used
     /// again: the flag is set before the name is free.
-    fn check_still_online(&self) -> Result<(), ReadError> {
+    pub(crate) fn check_still_online(&self) -> Result<(), ReadError> {
         if self.is_offline() { Err(ReadError::Offline) } else { Ok(()) }
     }
 
@@ -149,7 +158,7 @@ impl PartitionLog {
     }
 
     /// A batch that is not where it should be, or cannot be read, is damage: whatever else this log holds is in doubt.
-    fn failed(&self, segment: &Segment, error: LookupError) -> ReadError {
+    pub(crate) fn failed(&self, segment: &Segment, error: LookupError) -> ReadError {
         let refused: Option<&io::Error> = match &error {
             LookupError::Io(error) | LookupError::Walk(WalkError::Io { error, .. }) => Some(error),
             LookupError::Walk(WalkError::Damaged { .. }) => None,
@@ -179,12 +188,12 @@ impl From<TimedOffset> for FoundOffset {
     }
 }
 
-/// The range of one segment that is wanted, and whether it goes to the segment's end.
+/// The range of one segment that is wanted and where it ends, and whether that is the segment's end.
 fn range_in(
     segment: &Arc<Segment>,
     next_base: Option<Offset>,
     spec: ReadSpec,
-) -> Result<(Option<FileRange>, bool), LookupError> {
+) -> Result<(Option<(FileRange, u32)>, bool), LookupError> {
     let start = segment.position_of(spec.from)?;
     let is_sealed_below_upto = next_base.is_some_and(|next| next <= spec.upto);
     let end = if is_sealed_below_upto { segment.size() } else { segment.position_of(spec.upto)? };
@@ -195,7 +204,10 @@ fn range_in(
     }
     let range = match upto.checked_sub(start) {
         None | Some(0) => None,
-        Some(length) => Some(FileRange { file: Arc::clone(segment.file()?), position: u64::from(start), length }),
+        Some(length) => {
+            let file = Arc::clone(segment.file()?);
+            Some((FileRange { file, position: u64::from(start), length }, upto))
+        }
     };
     Ok((range, upto == end && is_sealed_below_upto))
 }

@@ -10,13 +10,22 @@ use crate::segment::Segment;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Segments {
     list: Vec<Arc<Segment>>,
+    /// Those in which a transaction was aborted: few, so that a reader of committed records need not ask each.
+    aborted: Vec<Arc<Segment>>,
 }
 
 impl Segments {
     /// These segments; the caller vouches for their order.
     #[must_use]
-    pub(crate) const fn new(list: Vec<Arc<Segment>>) -> Self {
-        Self { list }
+    pub(crate) fn new(list: Vec<Arc<Segment>>) -> Self {
+        let aborted = list.iter().filter(|segment| segment.has_aborted()).cloned().collect();
+        Self { list, aborted }
+    }
+
+    /// The same segments, when one of them has its first aborted transaction.
+    #[must_use]
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(self.list.clone())
     }
 
     /// The list with one more at the end.
@@ -25,7 +34,7 @@ impl Segments {
         let mut list = Vec::with_capacity(self.list.len() + 1);
         list.extend_from_slice(&self.list);
         list.push(segment);
-        Self { list }
+        Self::new(list)
     }
 
     /// The segments from the one that `offset` lies in; from the first one if it lies before all.
@@ -33,6 +42,20 @@ impl Segments {
     pub(crate) fn from(&self, offset: Offset) -> &[Arc<Segment>] {
         let later = self.list.partition_point(|segment| segment.base_offset() <= offset);
         self.list.get(later.saturating_sub(1)..).unwrap_or_default()
+    }
+
+    /// The segments up to the one that begins at `base`, and that one.
+    #[must_use]
+    pub(crate) fn up_to(&self, base: Offset) -> &[Arc<Segment>] {
+        let later = self.list.partition_point(|segment| segment.base_offset() <= base);
+        self.list.get(..later).unwrap_or_default()
+    }
+
+    /// The segments with aborted transactions, from the one that `offset` may lie in.
+    #[must_use]
+    pub(crate) fn aborted_from(&self, offset: Offset) -> &[Arc<Segment>] {
+        let later = self.aborted.partition_point(|segment| segment.base_offset() <= offset);
+        self.aborted.get(later.saturating_sub(1)..).unwrap_or_default()
     }
 
     /// The segments that hold something at or behind `start`, and those that do not.

@@ -66,6 +66,8 @@ struct Plan {
 #[derive(Debug)]
 struct Planned {
     checkpoint: PartitionCheckpoint,
+    /// Aborted transactions of the segment that the checkpoint lies in.
+    aborted: u64,
     producers: Option<Vec<u8>>,
     epochs: Arc<Epochs>,
 }
@@ -213,6 +215,7 @@ impl PartitionLog {
                 time_index_entries: counts.times,
                 has_producers,
             },
+            aborted: segment.count_aborted(),
             producers: has_producers.then(|| producers.encode_snapshot(end)),
             epochs: self.published.epochs.load_full(),
         };
@@ -251,15 +254,17 @@ impl PartitionLog {
     fn write_checkpoint(&self, syncer: &mut Syncer, planned: Planned) -> Result<(), ReplaceError> {
         let (disk, directory) = (self.directory.disk.as_ref(), &self.directory);
         for segment in &syncer.unstored {
-            let counts = if segment.base_offset() == planned.checkpoint.segment_base_offset {
-                StoredCounts {
+            let (counts, aborted) = if segment.base_offset() == planned.checkpoint.segment_base_offset {
+                let counts = StoredCounts {
                     offsets: planned.checkpoint.offset_index_entries,
                     times: planned.checkpoint.time_index_entries,
-                }
+                };
+                (counts, planned.aborted)
             } else {
-                segment.count_index_entries().map_err(refused_or_failed)?
+                (segment.count_index_entries().map_err(refused_or_failed)?, segment.count_aborted())
             };
             segment.store_indexes(counts).map_err(refused_or_failed)?;
+            segment.store_aborted(aborted).map_err(refused_or_failed)?;
         }
         let end = planned.checkpoint.recovery_point;
         if let Some(producers) = &planned.producers {

@@ -4,15 +4,35 @@
 //! the marker is as durable as the high watermark says: [`PartitionLog::release_decided`]. Does not know: which partitions a
 //! transaction has, and who decides it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
+use model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::append::{Appended, Origin, Placed, Submission, Writer};
 use crate::batch::ProducerBatch;
 use crate::error::AppendError;
 use crate::partition_log::PartitionLog;
-use crate::producers::{EpochRule, FirstSequence, Marker, VerificationGuard};
+use crate::producers::{
+    CompletedTransaction, EpochRule, FirstSequence, Marker, MarkerKind, ProducerSummary, VerificationGuard, WindowBatch,
+};
+
+/// What a log remembers of a producer, to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerState {
+    /// The producer.
+    pub id: ProducerId,
+    /// Its newest epoch.
+    pub epoch: ProducerEpoch,
+    /// The epoch of the coordinator that wrote its last marker; -1 before the first.
+    pub coordinator_epoch: i32,
+    /// The sequence of its last record in this epoch; `None` if it has only a marker.
+    pub last_sequence: Option<Sequence>,
+    /// When something of it was last appended, by the broker's clock.
+    pub last_append: Timestamp,
+    /// The first offset of its open transaction.
+    pub transaction_start: Option<Offset>,
+}
 
 impl PartitionLog {
     /// Appends the marker that ends a producer's transaction here, at exactly one offset. It is also appended if nothing is
@@ -56,6 +76,20 @@ impl PartitionLog {
         self.writer().producers_mut().begin_verification(batch, first_sequence, now)
     }
 
+    /// What is remembered of each producer, by id.
+    #[must_use]
+    pub fn producers(&self) -> Vec<ProducerState> {
+        let state = |producer: ProducerSummary<'_>| ProducerState {
+            id: producer.id,
+            epoch: producer.epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+            last_sequence: producer.window.last().map(WindowBatch::last_sequence),
+            last_append: producer.last_append,
+            transaction_start: producer.transaction_start,
+        };
+        self.writer().producers().producers().map(state).collect()
+    }
+
     /// Where the oldest transaction begins that a reader of committed records must wait for.
     #[must_use]
     pub fn first_unstable_offset(&self) -> Option<Offset> {
@@ -69,6 +103,16 @@ impl PartitionLog {
             let mut writer = self.writer();
             writer.producers_mut().release_decided(high_watermark);
             self.publish_unstable(&writer);
+        }
+    }
+
+    /// Takes note of a transaction that a marker ended, before readers hear of the marker.
+    pub(crate) fn note_ended(&self, ended: &CompletedTransaction) {
+        let segments = self.published.segments.load();
+        if let (MarkerKind::Abort, Some(active)) = (ended.kind, segments.active())
+            && active.push_aborted(ended.into())
+        {
+            self.published.segments.store(Arc::new(segments.renewed()));
         }
     }
 

@@ -13,7 +13,9 @@ mod golden {
 
     use model::config::TopicConfig;
     use model::{LeaderEpoch, Timestamp};
-    use storage::{Appended, Disk, PartitionLog, ReadSpec, RealDisk};
+    use storage::batch::BatchView;
+    use storage::producers::Marker;
+    use storage::{AbortedTransaction, Appended, Disk, IndexEntry, PartitionLog, ReadSpec, RealDisk};
 
     use super::support::*;
 
@@ -87,5 +89,44 @@ mod golden {
             assert_eq!(manager.found().unwrap().len(), 1);
             check(&manager.open_log(&partition(TOPIC), ID, config(), NOW).unwrap());
         }
+    }
+
+    /// A log in which Kafka 4.4 ended transactions, and the index that it made of it.
+    const KAFKAS_LOG: &[u8] = include_bytes!("golden/transactions.log");
+    const KAFKAS_INDEX: &[u8] = include_bytes!("golden/transaction_index_v0.txnindex");
+
+    #[test]
+    fn markers_are_those_that_kafka_writes() {
+        let (mut rest, mut markers) = (KAFKAS_LOG, 0);
+        while !rest.is_empty() {
+            let view = BatchView::parse(rest).unwrap();
+            if let Some(marker) = Marker::of_stored(&view) {
+                let ours = marker.to_batch(Timestamp::new(view.header().base_timestamp)).unwrap();
+                let (base, epoch) = (view.header().base_offset, view.header().partition_leader_epoch);
+                assert_eq!(ours.to_vec_at(offset(base), LeaderEpoch::new(epoch).unwrap()), view.bytes());
+                markers += 1;
+            }
+            rest = &rest[view.size()..];
+        }
+        assert_eq!(markers, 4);
+    }
+
+    #[test]
+    fn the_index_of_aborted_transactions_is_the_one_that_kafka_makes_of_its_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let manager = open_manager(&disk, dir.path());
+        drop(manager.create(&partition(TOPIC), ID, config(), NOW).unwrap());
+        drop(manager);
+        let files = dir.path().join(format!("{TOPIC}-0"));
+        std::fs::write(files.join("00000000000000000000.log"), KAFKAS_LOG).unwrap();
+        let manager = open_manager(&disk, dir.path());
+        let log = manager.open_log(&partition(TOPIC), ID, config(), NOW).unwrap();
+        let aborted = log.aborted_transactions(offset(0), log.log_end_offset()).unwrap();
+        let entries: Vec<_> = KAFKAS_INDEX.chunks(34).map(|bytes| AbortedTransaction::decode(bytes).unwrap()).collect();
+        assert_eq!((aborted.as_slice(), entries.len()), (entries.as_slice(), 3));
+        drop(log);
+        manager.close().unwrap();
+        assert_eq!(std::fs::read(files.join("00000000000000000000.txnindex")).unwrap(), KAFKAS_INDEX);
     }
 }

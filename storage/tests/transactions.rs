@@ -1,5 +1,5 @@
 //! Transactions in one log: markers, what is refused after them, and how far a reader of committed records may go.
-#![expect(clippy::unwrap_used, reason = "a test may stop at a surprise, in its helpers too")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at a surprise, in its helpers too")]
 
 #[cfg(test)]
 mod support;
@@ -199,4 +199,91 @@ fn a_log_that_is_offline_takes_no_marker() {
     t.manager.retire(&t.log).unwrap();
     let refused = t.log.append_marker(&marker(7, 0, MarkerKind::Commit), EpochRule::Newer, LEADER, NOW);
     assert!(matches!(refused, Err(AppendError::Offline)));
+}
+
+/// Aborted transactions of three producers, over several segments, with a clean stop.
+fn aborted_over_segments() -> (Opened, Vec<(i64, i64)>) {
+    let t = Opened::new(TopicConfig { segment_bytes: 1_000, ..TopicConfig::default() });
+    let mut expected = Vec::new();
+    for epoch in 0..8 {
+        for producer in 0..3 {
+            let first = t.send((producer, epoch), 0, Verified::NotAsked).unwrap();
+            expected.push((producer, first));
+        }
+        for producer in 0..3 {
+            t.end(marker(producer, epoch + 1, MarkerKind::Abort), EpochRule::Newer).unwrap();
+        }
+    }
+    t.manager.close().unwrap();
+    (t, expected)
+}
+
+fn aborted(log: &PartitionLog) -> Vec<(i64, i64)> {
+    let found = log.aborted_transactions(offset(0), log.log_end_offset()).unwrap();
+    found.iter().map(|aborted| (aborted.producer_id.get(), aborted.first_offset.get())).collect()
+}
+
+#[test]
+fn an_index_of_aborted_transactions_that_is_damaged_is_made_again() {
+    for damage in [0, 17, 33] {
+        let (t, expected) = aborted_over_segments();
+        let files = std::fs::read_dir(t.dir.path().join("t-0")).unwrap().map(|entry| entry.unwrap().path());
+        let mut indexes: Vec<_> =
+            files.filter(|path| path.extension().is_some_and(|found| found == "txnindex")).collect();
+        indexes.sort();
+        assert!(indexes.len() > 3, "{indexes:?}");
+        let before = std::fs::read(&indexes[1]).unwrap();
+        let mut damaged = before.clone();
+        match damage {
+            0 => damaged[1] = 7,
+            17 => damaged.truncate(before.len() - 17),
+            _ => damaged[18..26].fill(0xff),
+        }
+        std::fs::write(&indexes[1], damaged).unwrap();
+        let t = t.killed();
+        assert_eq!(aborted(&t.log), expected);
+        assert_eq!(std::fs::read(&indexes[1]).unwrap(), before, "as it was");
+    }
+}
+
+#[test]
+fn aborted_transactions_go_with_their_segments() {
+    let (t, expected) = aborted_over_segments();
+    let t = t.killed();
+    let start = offset(40);
+    t.log.truncate_before(start, NOW).unwrap();
+    let left = t.log.aborted_transactions(start, t.log.log_end_offset()).unwrap();
+    assert!(!left.is_empty() && left.len() < expected.len());
+    let count = || {
+        let files = std::fs::read_dir(t.dir.path().join("t-0")).unwrap().map(|entry| entry.unwrap().path());
+        let kinds: Vec<_> = files.filter_map(|path| path.extension().map(std::ffi::OsStr::to_owned)).collect();
+        let of = |kind: &str| kinds.iter().filter(|found| found.to_str() == Some(kind)).count();
+        (of("log"), of("txnindex"))
+    };
+    let (logs, indexes) = count();
+    assert!(indexes > 0 && indexes <= logs, "{logs} segments, {indexes} indexes");
+}
+
+#[test]
+fn readers_hear_of_an_abort_before_they_may_read_it() {
+    let t = Opened::new(TopicConfig { segment_bytes: 4_000, ..TopicConfig::default() });
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for epoch in 0..300 {
+                t.send((1, epoch), 0, Verified::NotAsked).unwrap();
+                t.end(marker(1, epoch + 1, MarkerKind::Abort), EpochRule::Newer).unwrap();
+                t.log.sync().unwrap();
+                t.log.release_decided(t.log.synced_offset());
+            }
+        });
+        while !writer.is_finished() {
+            let high_watermark = t.log.synced_offset();
+            let stable = t.log.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark));
+            let told = t.log.aborted_transactions(offset(0), stable).unwrap();
+            // Each transaction has two records and a marker.
+            let expected: Vec<_> = (0..stable.get()).step_by(3).collect();
+            let told: Vec<_> = told.iter().map(|aborted| aborted.first_offset.get()).collect();
+            assert_eq!(told, expected, "below {stable}");
+        }
+    });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use protocol::ResponseRecords;
-use protocol::messages::fetch::{EpochEndOffset, LeaderIdAndEpoch, PartitionData};
+use protocol::messages::fetch::{AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, PartitionData};
 use storage::LogSlice;
 use storage::error::ReadError;
 
@@ -127,6 +127,12 @@ impl Attempt {
         data.high_watermark = outcome.high_watermark.get();
         data.last_stable_offset = outcome.last_stable_offset.get();
         data.log_start_offset = outcome.log_start_offset.get();
+        if let Some(told) = &mut data.aborted_transactions {
+            told.extend(outcome.aborted.iter().map(|aborted| AbortedTransaction {
+                producer_id: aborted.producer_id.get(),
+                first_offset: aborted.first_offset.get(),
+            }));
+        }
         data.records = Some(ResponseRecords::Spliced { size: outcome.records.size() });
         Ok((data, outcome.records))
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use storage::batch::{BatchRecord, BatchView};
 use storage::producers::{Marker, MarkerKind, ProducerTable};
-use storage::{OffsetEntry, TimeEntry};
+use storage::{AbortedTransaction, IndexEntry, OffsetEntry, TimeEntry};
 
 use self::row::Row;
 use super::files::{self, Kind};
@@ -49,7 +49,7 @@ pub(super) fn run(paths: &[PathBuf], records: bool, format: OutputFormat) -> Res
 fn unknown_file(path: &Path) -> CliError {
     let name = path.display();
     CliError::Usage(format!(
-        "'{name}' is no file of a log, which ends in .log, .index, .timeindex or .producers, nor a folder with them"
+        "'{name}' is no file of a log, which ends in .log, .index, .timeindex, .txnindex or .producers, nor a folder with them"
     ))
 }
 
@@ -68,6 +68,7 @@ impl<W: Write> Dump<W> {
         let whole = match kind {
             Kind::Segment => self.segment(path)?,
             Kind::OffsetIndex | Kind::TimeIndex => self.index(path, kind)?,
+            Kind::TransactionIndex => self.aborted(path)?,
             Kind::ProducerSnapshot => self.producers(path)?,
         };
         self.damaged += u64::from(!whole);
@@ -125,6 +126,24 @@ impl<W: Write> Dump<W> {
             }
         }
         Ok(true)
+    }
+
+    fn aborted(&mut self, path: &Path) -> Result<bool, CliError> {
+        let bytes = std::fs::read(path).map_err(unreadable(path))?;
+        let entries = index::entries::<AbortedTransaction>(&bytes);
+        for aborted in &entries {
+            let row = Row::new("aborted_transaction")
+                .with("producer_id", aborted.producer_id.get())
+                .with("first_offset", aborted.first_offset.get())
+                .with("last_offset", aborted.marker_offset.get())
+                .with("last_stable_offset", aborted.last_stable_offset.get());
+            self.print(path, 1, row)?;
+        }
+        let is_whole = entries.len() * <AbortedTransaction as IndexEntry>::SIZE == bytes.len();
+        if !is_whole {
+            self.print(path, 1, Row::new("damage").with("problem", "what follows is no aborted transaction"))?;
+        }
+        Ok(is_whole)
     }
 
     fn producers(&mut self, path: &Path) -> Result<bool, CliError> {

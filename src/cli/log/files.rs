@@ -13,6 +13,8 @@ pub(super) enum Kind {
     OffsetIndex,
     /// `.timeindex`: from times to offsets.
     TimeIndex,
+    /// `.txnindex`: transactions that were aborted.
+    TransactionIndex,
     /// `.producers`: what is remembered of producers. Kafka's `.snapshot` has another format and is left alone.
     ProducerSnapshot,
 }
@@ -24,6 +26,7 @@ impl Kind {
             "log" => Some(Self::Segment),
             "index" => Some(Self::OffsetIndex),
             "timeindex" => Some(Self::TimeIndex),
+            "txnindex" => Some(Self::TransactionIndex),
             "producers" => Some(Self::ProducerSnapshot),
             _ => None,
         }

@@ -8,3 +8,4 @@ pub mod partition_metadata_v0;
 pub mod producer_snapshot_v1;
 pub mod record_batch_v2;
 pub mod time_index_v1;
+pub mod transaction_index_v0;

@@ -1,14 +1,15 @@
-//! The sparse indexes of a segment: from an offset to a position, and from a time to an offset. Both are caches that can be
-//! rebuilt from the segment, so a reader checks what they say against the batch it finds there.
+//! The indexes of a segment: from an offset to a position and from a time to an offset, both sparse; and the transactions that
+//! were aborted there, all of them. They are caches that can be rebuilt from the segments; of the sparse ones, a reader checks
+//! what they say against the batch it finds there.
 //!
 //! Owns: the entries, those in the file and those not yet written, and the search in both. Does not know: when an entry is
 //! due (the segment's writer) and when the file is written (the sync).
 
 mod sparse;
 
-use model::Timestamp;
+use model::{Offset, ProducerId, Timestamp};
 
-pub(crate) use sparse::{FoundIn, SparseIndex, StoredEnd, Unstored};
+pub(crate) use sparse::{FoundIn, SparseIndex, StoredEnd, StoredEntries, Unstored};
 
 /// Something that a sparse index holds, of fixed size on disk.
 pub trait Entry: Copy + std::fmt::Debug {
@@ -38,4 +39,17 @@ pub struct TimeEntry {
     pub timestamp: Timestamp,
     /// The last offset of the batch that brought the timestamp, less the segment's base offset.
     pub relative_offset: u32,
+}
+
+/// A transaction that was aborted: what it wrote into this partition is to be skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbortedTransaction {
+    /// Its producer.
+    pub producer_id: ProducerId,
+    /// The offset of its first record.
+    pub first_offset: Offset,
+    /// The offset of its marker, in the segment that the index belongs to.
+    pub marker_offset: Offset,
+    /// What began before this offset had its marker by then.
+    pub last_stable_offset: Offset,
 }

@@ -1,6 +1,7 @@
 //! A sorted list of fixed-size entries of which the beginning lies in a file and the end, not yet written, in memory.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use crate::disk::{Disk, DiskFile, OpenMode};
 
 /// Entries that are read at once when a binary search has come close: one page of them.
 const BLOCK_BYTES: u64 = 4096;
+/// No entry is larger.
+const ENTRY_SIZE_MAX: usize = 64;
 
 /// A sparse index. Entries are only added at the end; what is in the file never changes.
 #[derive(Debug)]
@@ -119,6 +122,44 @@ impl<E: Entry> SparseIndex<E> {
         self.file = Some(written.file);
     }
 
+    /// The entries that are in the file, to be read without the index's lock.
+    #[must_use]
+    pub(crate) fn stored_entries(&self) -> Option<StoredEntries> {
+        let file = self.file.as_ref().filter(|_| self.stored > 0)?;
+        Some(StoredEntries { file: Arc::clone(file), count: self.stored })
+    }
+
+    /// The entries behind them, which are only in memory.
+    #[must_use]
+    pub(crate) fn tail(&self) -> &[E] {
+        &self.tail
+    }
+
+    /// What lies in the file at `path`, of any size: whole entries, of which nobody has said that they count.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn found(disk: &dyn Disk, path: &Path) -> io::Result<StoredEntries> {
+        let file = disk.open(path, OpenMode::Write)?;
+        let count = file.size()? / u64_from_usize(E::SIZE);
+        Ok(StoredEntries { file, count })
+    }
+
+    /// The index of the first `count` of these entries. What else is in the file is cut off, durably.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn cut(found: StoredEntries, count: u64) -> io::Result<Self> {
+        let end = count * u64_from_usize(E::SIZE);
+        if found.file.size()? != end {
+            found.file.set_size(end)?;
+            found.file.sync_all()?;
+        }
+        let mut index = Self { file: Some(found.file), stored: count, tail: Vec::new(), last: None };
+        index.last = index.read_last_stored()?;
+        Ok(index)
+    }
+
     fn read_last_stored(&self) -> io::Result<Option<E>> {
         match (&self.file, self.stored.checked_sub(1)) {
             (Some(file), Some(place)) => read_entry(file.as_ref(), place).map(Some),
@@ -143,6 +184,12 @@ pub(crate) struct StoredEnd {
 }
 
 impl Unstored {
+    /// Whether the file holds everything already.
+    #[must_use]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Writes the entries to the file at `path` and syncs it; it is made if the index had none. The directory is the caller's
     /// to sync.
     ///
@@ -175,8 +222,37 @@ impl StoredEntries {
         }
     }
 
+    /// Calls `act` with each entry from the first for which `is_before` does not hold, until it breaks off; ends before one that
+    /// cannot be read as an entry.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn walk<E: Entry>(
+        &self,
+        is_before: &impl Fn(&E) -> bool,
+        mut act: impl FnMut(E) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
+        let (entry_size, mut place) = (u64_from_usize(E::SIZE), self.count_before(is_before)?);
+        while place < self.count {
+            let count = (BLOCK_BYTES / entry_size).min(self.count - place);
+            let mut bytes = vec![0; usize_from_u64(count) * E::SIZE];
+            self.file.read_exact_at(&mut bytes, place * entry_size)?;
+            for bytes in bytes.chunks_exact(E::SIZE) {
+                let Some(entry) = E::decode(bytes) else { return Ok(ControlFlow::Continue(())) };
+                if act(entry).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            place += count;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// A binary search that probes single entries until what is left fits one read.
-    fn count_before<E: Entry>(&self, is_before: &impl Fn(&E) -> bool) -> io::Result<u64> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn count_before<E: Entry>(&self, is_before: &impl Fn(&E) -> bool) -> io::Result<u64> {
         let block = BLOCK_BYTES / u64_from_usize(E::SIZE);
         let (mut low, mut high) = (0, self.count);
         while high - low > block {
@@ -191,8 +267,8 @@ impl StoredEntries {
 }
 
 fn read_entry<E: Entry>(file: &dyn DiskFile, place: u64) -> io::Result<E> {
-    let mut bytes = [0; 16];
+    let mut bytes = [0; ENTRY_SIZE_MAX];
     let bytes = bytes.get_mut(..E::SIZE).unwrap_or_default();
     file.read_exact_at(bytes, place * u64_from_usize(E::SIZE))?;
-    E::decode(bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "an entry is larger than 16 bytes"))
+    E::decode(bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "an entry makes no sense"))
 }

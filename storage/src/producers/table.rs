@@ -11,6 +11,7 @@ use super::verification::{FirstSequence, VerificationGuard, Verifications, Verif
 use super::window::{Window, WindowBatch};
 use crate::batch::{BatchView, ProducerBatch};
 use crate::format::producer_snapshot_v1::{self, SnapshotError};
+use crate::index::AbortedTransaction;
 use model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use std::collections::BTreeMap;
 
@@ -68,6 +69,13 @@ pub struct CompletedTransaction {
     pub last_stable_offset: Offset,
     /// How it ended.
     pub kind: MarkerKind,
+}
+
+impl From<&CompletedTransaction> for AbortedTransaction {
+    fn from(ended: &CompletedTransaction) -> Self {
+        let &CompletedTransaction { producer_id, first_offset, marker_offset, last_stable_offset, .. } = ended;
+        Self { producer_id, first_offset, marker_offset, last_stable_offset }
+    }
 }
 
 /// What is remembered of one producer, to be shown.

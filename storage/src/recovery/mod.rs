@@ -5,14 +5,17 @@
 //! it can have been acknowledged. Below the recovery point nothing is ever cut: what is wrong there is damage, and the log
 //! stays closed. A crash in here changes nothing that the next start does not decide in the same way.
 
+mod aborted;
 mod scan;
 mod window;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Offset, Timestamp};
 
+use self::aborted::open_aborted;
 use self::scan::{Scan, replay_producer};
 use self::window::Window;
 use crate::append::Writer;
@@ -25,7 +28,7 @@ use crate::partition_log::Opened;
 use crate::producers::ProducerTable;
 use crate::segment::{
     LOG_SUFFIX, LogDirectory, LookupError, OFFSET_INDEX_SUFFIX, SEGMENT_SUFFIXES, Segment, StoredCounts,
-    TIME_INDEX_SUFFIX, Walk, WalkError,
+    TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, Walk, WalkError,
 };
 use crate::segments::Segments;
 use crate::sync::{PRODUCERS_SUFFIX, Syncer};
@@ -56,6 +59,8 @@ pub(crate) struct OpenSpec {
 struct Listing {
     segments: Vec<Offset>,
     snapshots: Vec<Offset>,
+    /// Segments with an index of aborted transactions.
+    aborted: BTreeSet<Offset>,
     has_checkpoint: bool,
     has_epochs: bool,
 }
@@ -72,6 +77,7 @@ pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Open
         check_trusted(&trusted, spec.is_compacted)?;
     }
     check_first(directory, &checkpoint, &trusted)?;
+    open_aborted(directory, &listing.aborted, &trusted, checkpoint.recovery_point)?;
     let point = checkpoint.recovery_point;
     let mut scan = Scan {
         next_offset: point,
@@ -79,6 +85,7 @@ pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Open
         producers: load_producers(directory, &listing, &checkpoint, &trusted, spec)?,
         now: spec.now,
         index_interval_bytes: spec.index_interval_bytes,
+        aborted: Vec::new(),
     };
     let stored_epochs = Arc::new(scan.epochs.clone());
     let mut segments = trusted;
@@ -113,6 +120,7 @@ fn list(directory: &LogDirectory) -> Result<Listing, StorageError> {
             name => match parse_segment_file(name) {
                 Some((offset, LOG_SUFFIX)) => listing.segments.push(offset),
                 Some((offset, PRODUCERS_SUFFIX)) => listing.snapshots.push(offset),
+                Some((offset, TRANSACTION_INDEX_SUFFIX)) => drop(listing.aborted.insert(offset)),
                 _ => {}
             },
         }
@@ -399,6 +407,9 @@ fn scan_segment(scan: &mut Scan, segment: &Arc<Segment>, size: u32) -> Result<Op
     let result = scan.segment(file.as_ref(), segment.base_offset(), (from, size), &mut indexes);
     let result = result.map_err(io_failed)?;
     segment.set_indexes(indexes);
+    for aborted in scan.aborted.drain(..) {
+        segment.push_aborted(aborted);
+    }
     segment.publish_size(result.end);
     Ok(result.flaw.map(|flaw| flaw.to_string()))
 }
@@ -421,6 +432,7 @@ fn cut(
         );
         remove_if_there(directory, *base, OFFSET_INDEX_SUFFIX)?;
         remove_if_there(directory, *base, TIME_INDEX_SUFFIX)?;
+        remove_if_there(directory, *base, TRANSACTION_INDEX_SUFFIX)?;
         disk.rename(&path, &aside).map_err(|error| StorageError::io(&path, error))?;
     }
     if let Some((segment, size)) = torn {

@@ -11,8 +11,8 @@ use crate::batch::ProducerBatch;
 use crate::disk::DiskFile;
 use crate::epochs::Epochs;
 use crate::format::record_batch_v2::{HEADER_SIZE, RecordBatchHeader, SIZE_TO_MAGIC};
-use crate::index::OffsetEntry;
-use crate::producers::{AppendedAt, ProducerTable};
+use crate::index::{AbortedTransaction, OffsetEntry};
+use crate::producers::{AppendedAt, CompletedTransaction, MarkerKind, ProducerTable};
 use crate::segment::{BatchAt, Flaw, Indexes, judge};
 
 /// Bytes before the part of a batch that its checksum covers: up to the magic, and the checksum itself.
@@ -30,6 +30,8 @@ pub(super) struct Scan {
     /// The time of the start: producers' lives count from it.
     pub(super) now: Timestamp,
     pub(super) index_interval_bytes: u64,
+    /// The transactions that markers in the segment under scan abort.
+    pub(super) aborted: Vec<AbortedTransaction>,
 }
 
 /// How far a segment's batches are right.
@@ -106,29 +108,32 @@ impl Scan {
         if let Some(epoch) = LeaderEpoch::new(batch.header.partition_leader_epoch) {
             self.epochs.begin(epoch, batch.base_offset);
         }
-        replay_producer(&mut self.producers, window, batch, self.now)
+        let ended = replay_producer(&mut self.producers, window, batch, self.now)?;
+        let aborted = ended.filter(|ended| ended.kind == MarkerKind::Abort);
+        self.aborted.extend(aborted.as_ref().map(AbortedTransaction::from));
+        Ok(())
     }
 }
 
-/// Takes note of a batch in the table of producers. Only a marker is read beyond its header.
+/// Takes note of a batch in the table of producers; gives the transaction that it ends. Only a marker is read beyond its header.
 pub(super) fn replay_producer(
     producers: &mut ProducerTable,
     window: &mut Window<'_>,
     batch: &BatchAt,
     now: Timestamp,
-) -> io::Result<()> {
+) -> io::Result<Option<CompletedTransaction>> {
     let header = &batch.header;
     if header.attributes.is_control() {
         // A marker has some 80 bytes; what does not fit the window is none of ours.
         if let Ok(view) = BatchView::parse(window.at(batch.position, batch.size)?) {
-            producers.replay(&view, now);
+            return Ok(producers.replay(&view, now));
         }
     } else if let Some(stamp) = ProducerBatch::of_stored(header) {
         let by_broker = header.attributes.is_log_append_time();
         let log_append_time = by_broker.then_some(Timestamp::new(header.max_timestamp));
         producers.apply(&stamp, AppendedAt { base_offset: batch.base_offset, now, log_append_time });
     }
-    Ok(())
+    Ok(None)
 }
 
 fn relative(base_offset: Offset, offset: Offset) -> Option<u32> {

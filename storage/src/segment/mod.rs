@@ -3,6 +3,7 @@
 //! Owns: what is published of the segment (its size, its indexes) and the lookups in it. Does not know: when to append,
 //! roll or sync, and which other segments there are.
 
+mod aborted;
 mod lookup;
 mod rebuild;
 mod recent;
@@ -18,6 +19,7 @@ use model::{Offset, Timestamp};
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::index::{OffsetEntry, SparseIndex, StoredEnd, TimeEntry, Unstored};
 
+use aborted::AbortedState;
 pub(crate) use lookup::{LookupError, TimedOffset};
 pub(crate) use recent::{Mark, RecentBatches};
 pub(crate) use walk::judge;
@@ -53,8 +55,12 @@ pub(crate) const OFFSET_INDEX_SUFFIX: &str = "index";
 /// The suffix of a segment's time index.
 pub(crate) const TIME_INDEX_SUFFIX: &str = "timeindex";
 
+/// The suffix of the index of a segment's aborted transactions.
+pub(crate) const TRANSACTION_INDEX_SUFFIX: &str = "txnindex";
+
 /// The suffixes of all files of a segment, in the order in which they are removed: a segment without indexes is still one.
-pub(crate) const SEGMENT_SUFFIXES: [&str; 3] = [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX];
+pub(crate) const SEGMENT_SUFFIXES: [&str; 4] =
+    [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, LOG_SUFFIX];
 
 /// How many entries of the index files count, where the files may hold more: in the segment that is appended to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub(crate) struct Segment {
     size: AtomicU32,
     /// Whether the file's name is on stable storage.
     name_is_durable: AtomicBool,
+    /// Whether the index of aborted transactions has any.
+    has_aborted: AtomicBool,
     state: Mutex<SegmentState>,
 }
 
@@ -82,6 +90,7 @@ pub(crate) struct Segment {
 #[derive(Debug)]
 pub(crate) struct SegmentState {
     indexes: IndexState,
+    aborted: AbortedState,
     pub(crate) recent: RecentBatches,
 }
 
@@ -166,7 +175,12 @@ impl Segment {
             file: OnceLock::new(),
             size: AtomicU32::new(size),
             name_is_durable: AtomicBool::new(true),
-            state: Mutex::new(SegmentState { indexes, recent: RecentBatches::default() }),
+            has_aborted: AtomicBool::new(false),
+            state: Mutex::new(SegmentState {
+                indexes,
+                aborted: AbortedState::none(),
+                recent: RecentBatches::default(),
+            }),
         }
     }
 
