@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod docs;
 mod schema_import;
+mod sim;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ enum Task {
     /// Works on the schema of the wire.
     #[command(subcommand)]
     Schema(schema_import::Task),
+    /// Runs seeds of the simulation: random schedules of clients, crashes and delays.
+    Sim(sim::Args),
     /// Checks what the compiler and clippy do not: who imports whom, sizes, tables against code, links.
     Tidy,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root()).map_err(Box::from),
         Task::Docs(args) => docs::run(&root(), &args).map_err(Box::from),
         Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),
+        Task::Sim(args) => sim::run(&root(), &args).map_err(Box::from),
         Task::Tidy => tidy::run(&root()).map_err(Box::from),
     };
     match done {

@@ -1,0 +1,121 @@
+//! The broker of the simulation: real logs and real shards, and between them and the requests a runtime of its own.
+//!
+//! The real broker's handlers, partitions and coordinators' threads are asynchronous code of its binary, on sockets and
+//! threads. What stands here takes the same steps in the same order, on the simulation's executor: `partition` is
+//! `src/partitions/partition.rs`, `produce` and `fetch` are the handlers of these names, `groups` is
+//! `src/coordinators/shard_runtime`, `background` is `src/background`. Changes there belong here, too.
+
+mod background;
+mod fetch;
+mod groups;
+mod partition;
+mod produce;
+mod producer_ids;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use model::{ErrorCode, TopicPartition};
+use storage::{Disk, LogManager, LogManagerOptions};
+
+use self::groups::GroupRuntime;
+use self::partition::Partition;
+use self::producer_ids::ProducerIds;
+use crate::bugs::Bug;
+use crate::executor::Owner;
+use crate::plan::{OFFSETS, PRODUCER_IDS};
+use crate::wire::{Refused, Request, Response};
+use crate::world::Sim;
+
+const DATA_DIRECTORY: &str = "/data";
+
+/// One life of the broker's process.
+pub(crate) struct Broker {
+    pub(crate) sim: Sim,
+    pub(crate) manager: LogManager,
+    pub(crate) partitions: BTreeMap<TopicPartition, Rc<Partition>>,
+    groups: Vec<Rc<GroupRuntime>>,
+    producer_ids: ProducerIds,
+}
+
+impl Broker {
+    /// Opens everything, as `src/server.rs` does.
+    ///
+    /// # Errors
+    /// What a person would read.
+    pub(crate) fn start(sim: &Sim) -> Result<Rc<Self>, String> {
+        let disk: Arc<dyn Disk> = Arc::new(sim.disk.clone());
+        let options = LogManagerOptions {
+            cluster_id_if_new: [1; 16],
+            directory_id_if_new: [2; 16],
+            ..LogManagerOptions::default()
+        };
+        let manager =
+            LogManager::open(disk, Path::new(DATA_DIRECTORY), options).map_err(|error| format!("data: {error}"))?;
+        manager.remove_aside(&manager.leftovers());
+        if !manager.was_clean() {
+            sim.count("recoveries");
+        }
+        let mut partitions = BTreeMap::new();
+        for topic in &sim.plan.topics {
+            for name in topic.all() {
+                let log = manager
+                    .open_or_create(&name, topic.id, Arc::clone(&topic.config), sim.now().time)
+                    .map_err(|error| format!("{name}: {error}"))?;
+                if sim.has(Bug::ForgetsProducersAtStart) {
+                    log.expire_producers(sim.now().time, i64::MIN);
+                }
+                partitions.insert(name, Partition::new(sim, log));
+            }
+        }
+        let groups = of_topic(&partitions, OFFSETS).map(|partition| GroupRuntime::new(sim, partition)).collect();
+        let ids = of_topic(&partitions, PRODUCER_IDS).next().ok_or("there is no log of producer ids")?;
+        let producer_ids = ProducerIds::load(sim, ids)?;
+        Ok(Rc::new(Self { sim: Rc::clone(sim), manager, partitions, groups, producer_ids }))
+    }
+
+    /// Begins what runs beside the requests.
+    pub(crate) fn run(self: &Rc<Self>) {
+        self.sim.spawn(Owner::Broker, background::run(Rc::clone(self)));
+        for groups in &self.groups {
+            self.sim.spawn(Owner::Broker, Rc::clone(groups).run());
+        }
+    }
+
+    /// Answers a request; `None` if nobody is to hear of it.
+    pub(crate) async fn handle(self: &Rc<Self>, request: Request) -> Option<Response> {
+        Some(match request {
+            Request::Produce(request) => Response::Produce(self.produce(request).await),
+            Request::Fetch(request) => Response::Fetch(self.fetch(&request)),
+            Request::NewProducerId => Response::ProducerId(self.producer_ids.next().await),
+            Request::Group(event) => {
+                let group_id = event.group_id().unwrap_or_default();
+                let answer = self.groups_of(group_id).map(|groups| groups.ask(*event));
+                Response::Group(match answer {
+                    Some(answer) => answer.take().await,
+                    None => Err(ErrorCode::NotCoordinator),
+                })
+            }
+        })
+    }
+
+    fn groups_of(&self, group_id: &str) -> Option<Rc<GroupRuntime>> {
+        let hash = group_id.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        self.groups.get(hash.checked_rem(self.groups.len())?).cloned()
+    }
+}
+
+fn of_topic<'a>(
+    partitions: &'a BTreeMap<TopicPartition, Rc<Partition>>,
+    topic: &'a str,
+) -> impl Iterator<Item = &'a Rc<Partition>> {
+    partitions.iter().filter(move |(name, _)| name.topic.as_str() == topic).map(|(_, partition)| partition)
+}
+
+impl Refused {
+    const fn without_start(code: ErrorCode) -> Self {
+        Self { code, start: 0 }
+    }
+}

@@ -1,0 +1,95 @@
+//! Readers of one partition after another, from the log's start or from where they stood, of all records or of committed ones.
+
+use model::{ErrorCode, IsolationLevel, TopicPartition};
+
+use crate::history::{Reading, Seen};
+use crate::network::Link;
+use crate::records;
+use crate::wire::{Fetch, Fetched, Refused, Request, Response};
+use crate::world::Sim;
+
+/// What a reader does until everything is over.
+pub(super) async fn run(sim: Sim, partitions: Vec<TopicPartition>) {
+    let link = Link::new(&sim);
+    while !sim.is_over.get() {
+        let Some(partition) = sim.choose(|random| random.pick(&partitions).cloned()) else { return };
+        let (isolation, is_patient) = sim.choose(|random| (isolation(random.one_in(2)), random.one_in(2)));
+        let mut reading = begin(&sim, &partition, isolation, 0);
+        loop {
+            let is_at_end = step(&sim, &link, &mut reading).await;
+            if sim.is_over.get() || (is_at_end == Some(true) && !(is_patient && sim.choose(|random| random.one_in(2))))
+            {
+                break;
+            }
+            sim.pause(100, 40_000).await;
+        }
+        sim.note().readings.push(reading);
+    }
+}
+
+/// Reads everything there is of a partition, and waits until that is everything that was written.
+pub(crate) async fn read_through(sim: &Sim, partition: &TopicPartition, isolation: IsolationLevel) {
+    let link = Link::new(sim);
+    let mut reading = begin(sim, partition, isolation, 0);
+    while step(sim, &link, &mut reading).await != Some(true) {
+        sim.pause(100, 5_000).await;
+    }
+    sim.note().readings.push(reading);
+}
+
+pub(super) const fn isolation(is_committed: bool) -> IsolationLevel {
+    if is_committed { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted }
+}
+
+fn begin(sim: &Sim, partition: &TopicPartition, isolation: IsolationLevel, from: i64) -> Reading {
+    let began = sim.note().now();
+    Reading { partition: partition.clone(), isolation, began, from, upto: from, seen: Vec::new() }
+}
+
+/// Asks once more; whether the end was reached. `None` if there was no answer.
+async fn step(sim: &Sim, link: &Link, reading: &mut Reading) -> Option<bool> {
+    let max_bytes = sim.choose(|random| random.between(1, 20_000));
+    let request = Fetch {
+        partition: reading.partition.clone(),
+        from: reading.upto,
+        isolation: reading.isolation,
+        max_bytes: u32::try_from(max_bytes).unwrap_or(0),
+    };
+    match link.ask(Request::Fetch(request)).await {
+        Ok(Response::Fetch(Ok(fetched))) => Some(take(sim, reading, &fetched)),
+        Ok(Response::Fetch(Err(Refused { code: ErrorCode::OffsetOutOfRange, start }))) => {
+            let next = begin(sim, &reading.partition, reading.isolation, start);
+            if start < reading.upto {
+                let (partition, upto) = (&reading.partition, reading.upto);
+                sim.wrong(format!("offset: {partition} was read up to {upto}, which is out of range now"));
+            }
+            let before = std::mem::replace(reading, next);
+            sim.note().readings.push(before);
+            None
+        }
+        _ => None,
+    }
+}
+
+fn take(sim: &Sim, reading: &mut Reading, fetched: &Fetched) -> bool {
+    let mut history = sim.note();
+    history.watermarks.entry(reading.partition.clone()).or_default().push(fetched.watermarks);
+    history.count("fetches");
+    for batch in records::decode(&fetched.bytes) {
+        for record in &batch.records {
+            if let Some(id) = record.id.filter(|_| record.offset >= reading.upto) {
+                reading.seen.push(Seen { offset: record.offset, id });
+            }
+        }
+        reading.upto = reading.upto.max(batch.last_offset + 1);
+    }
+    let end = match reading.isolation {
+        IsolationLevel::ReadUncommitted => fetched.watermarks.high,
+        IsolationLevel::ReadCommitted => fetched.watermarks.stable,
+    };
+    if reading.upto > end && reading.from < end {
+        let (partition, upto) = (&reading.partition, reading.upto);
+        history.wrong.push(format!("readings: {partition} was read up to {upto}, which is behind its end {end}"));
+    }
+    reading.upto >= end
+}

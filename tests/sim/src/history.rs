@@ -1,0 +1,136 @@
+//! What clients did, saw and were told: the only thing, besides the logs at the end, that the checker looks at.
+//!
+//! Owns: the words for it. An operation is noted when it begins and again when its client knows what became of it; one whose
+//! answer was lost stays unknown for ever. Does not know: what is right.
+
+use std::collections::BTreeMap;
+
+use model::{IsolationLevel, TopicPartition};
+
+/// The number of a record, which all its copies carry: no two sends share one.
+pub(crate) type RecordId = u64;
+
+/// The place of something in the order in which everything happened.
+pub(crate) type Moment = u64;
+
+/// What a client knows of something that it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome<T> {
+    /// Nothing, or that it may have happened.
+    Unknown,
+    /// It happened.
+    Done(T),
+    /// It did not happen and never will.
+    Refused,
+}
+
+/// One record that a producer sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) producer: u64,
+    pub(crate) partition: TopicPartition,
+    pub(crate) key: Option<String>,
+    pub(crate) is_tombstone: bool,
+    /// Whether repeats must be found: not for producers without an id.
+    pub(crate) is_idempotent: bool,
+    /// Where it was answered to be.
+    pub(crate) outcome: Outcome<i64>,
+    /// When that was known.
+    pub(crate) known: Moment,
+}
+
+/// One record that a reader was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) offset: i64,
+    pub(crate) id: RecordId,
+}
+
+/// All that one reader read of a partition in one go: from an offset on, without a gap in what it asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    pub(crate) partition: TopicPartition,
+    pub(crate) isolation: IsolationLevel,
+    /// When it began.
+    pub(crate) began: Moment,
+    /// The first offset that it asked for.
+    pub(crate) from: i64,
+    /// Everything below was given to it, as far as there was anything.
+    pub(crate) upto: i64,
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// The offsets that describe a log, as one answer told them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watermarks {
+    /// The order in which the broker read them.
+    pub(crate) order: Moment,
+    pub(crate) start: i64,
+    pub(crate) stable: i64,
+    pub(crate) high: i64,
+}
+
+/// An offset that a group committed, or wanted to.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) group: String,
+    pub(crate) partition: TopicPartition,
+    pub(crate) offset: i64,
+    pub(crate) began: Moment,
+    pub(crate) outcome: Outcome<()>,
+    pub(crate) known: Moment,
+}
+
+/// An offset that a group was told.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetched {
+    pub(crate) group: String,
+    pub(crate) partition: TopicPartition,
+    pub(crate) offset: i64,
+    pub(crate) began: Moment,
+    pub(crate) known: Moment,
+}
+
+/// Everything, in the order in which it happened.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    moment: Moment,
+    records: RecordId,
+    pub(crate) sent: BTreeMap<RecordId, Sent>,
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) watermarks: BTreeMap<TopicPartition, Vec<Watermarks>>,
+    pub(crate) commits: Vec<Commit>,
+    pub(crate) fetched: Vec<Fetched>,
+    pub(crate) producer_ids: Vec<i64>,
+    /// What was seen to be wrong at once.
+    pub(crate) wrong: Vec<String>,
+    /// How often what happened: a simulation in which nothing happens proves nothing.
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+}
+
+impl History {
+    /// The next moment.
+    pub(crate) fn now(&mut self) -> Moment {
+        self.moment += 1;
+        self.moment
+    }
+
+    /// A record is about to be sent.
+    pub(crate) fn send(&mut self, sent: Sent) -> RecordId {
+        self.records += 1;
+        self.sent.insert(self.records, sent);
+        self.records
+    }
+
+    /// It is known what became of a record.
+    pub(crate) fn settle(&mut self, id: RecordId, outcome: Outcome<i64>) {
+        let known = self.now();
+        if let Some(sent) = self.sent.get_mut(&id) {
+            (sent.outcome, sent.known) = (outcome, known);
+        }
+    }
+
+    pub(crate) fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+}

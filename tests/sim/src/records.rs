@@ -1,0 +1,106 @@
+//! The records of the simulation as bytes. Each carries its number in a header, so that also a tombstone can be told from
+//! every other.
+
+use model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use storage::batch::{BatchBuilder, BatchView, NewRecord, ProducerBatch};
+
+use crate::history::RecordId;
+
+/// The largest record that is read back, bytes.
+const RECORD_BYTES_MAX: u32 = 1 << 20;
+const HEADER: &str = "id";
+
+/// Who sends a batch, as the batch says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) id: ProducerId,
+    pub(crate) epoch: ProducerEpoch,
+    pub(crate) sequence: Sequence,
+    pub(crate) is_transactional: bool,
+}
+
+/// A record to send.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) id: RecordId,
+    pub(crate) key: Option<String>,
+    /// Bytes of the value; `None` is a tombstone.
+    pub(crate) value_bytes: Option<usize>,
+}
+
+/// A batch of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) base_offset: i64,
+    pub(crate) last_offset: i64,
+    pub(crate) crc_is_right: bool,
+    pub(crate) records: Vec<StoredRecord>,
+}
+
+/// A record of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredRecord {
+    pub(crate) offset: i64,
+    /// `None` for what the simulation's clients did not send.
+    pub(crate) id: Option<RecordId>,
+}
+
+/// The bytes of a batch as a producer sends them; `None` for no records.
+pub(crate) fn encode(records: &[Outgoing], stamp: Option<Stamp>, now: Timestamp) -> Option<Vec<u8>> {
+    let mut batch: Option<BatchBuilder> = None;
+    for record in records {
+        let number = record.id.to_be_bytes();
+        let value = record.value_bytes.map(|bytes| vec![b'v'; bytes]);
+        let headers = [(HEADER, Some(number.as_slice()))];
+        let key = record.key.as_deref().map(str::as_bytes);
+        let new = NewRecord { timestamp: now, key, value: value.as_deref(), headers: &headers };
+        match &mut batch {
+            Some(batch) => batch.push(new).ok()?,
+            None => batch = Some(BatchBuilder::new(new).ok()?),
+        }
+    }
+    let batch = batch?;
+    let batch = match stamp {
+        Some(Stamp { id, epoch, sequence, is_transactional }) => {
+            let base_sequence = Some(sequence);
+            batch.with_producer(ProducerBatch { id, epoch, base_sequence, record_count: 0, is_transactional })
+        }
+        None => batch,
+    };
+    Some(batch.build().to_vec())
+}
+
+/// The batches in `bytes`, up to what is none.
+pub(crate) fn decode(mut bytes: &[u8]) -> Vec<Stored> {
+    let mut found = Vec::new();
+    while let Ok(batch) = BatchView::parse(bytes) {
+        found.push(stored(&batch));
+        bytes = bytes.get(batch.size()..).unwrap_or_default();
+    }
+    found
+}
+
+fn stored(batch: &BatchView<'_>) -> Stored {
+    let header = batch.header();
+    let mut records = Vec::new();
+    if !header.attributes.is_control() {
+        let mut each = batch.records(RECORD_BYTES_MAX);
+        while let Ok(Some(found)) = each.next_record() {
+            let id =
+                found.record.headers.clone().find(|(name, _)| *name == HEADER.as_bytes()).and_then(|(_, value)| value);
+            let id = id.and_then(|value| value.try_into().ok()).map(u64::from_be_bytes);
+            records.push(StoredRecord { offset: found.offset, id });
+        }
+    }
+    Stored {
+        base_offset: header.base_offset,
+        last_offset: batch.last_offset().unwrap_or(header.base_offset),
+        crc_is_right: batch.crc_is_right(),
+        records,
+    }
+}
+
+/// An offset that a log can have; 0 for one that it cannot.
+pub(crate) fn offset(raw: i64) -> Offset {
+    Offset::new(raw).unwrap_or(Offset::ZERO)
+}

@@ -1,0 +1,54 @@
+//! Requests and answers, as far as the simulation's clients use them.
+
+use coordinator::group::{GroupEvent, GroupReply};
+use model::{ErrorCode, IsolationLevel, ProducerEpoch, ProducerId, TopicPartition};
+
+use crate::history::Watermarks;
+
+/// What a client asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    Produce(Produce),
+    Fetch(Fetch),
+    /// `InitProducerId` without a transactional id.
+    NewProducerId,
+    Group(Box<GroupEvent>),
+}
+
+/// One batch for one partition, with acks=all.
+#[derive(Clone, Debug)]
+pub(crate) struct Produce {
+    pub(crate) partition: TopicPartition,
+    pub(crate) records: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Fetch {
+    pub(crate) partition: TopicPartition,
+    pub(crate) from: i64,
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) max_bytes: u32,
+}
+
+/// What the broker answers.
+#[derive(Clone, Debug)]
+pub(crate) enum Response {
+    /// The offset of the first record.
+    Produce(Result<i64, ErrorCode>),
+    Fetch(Result<Fetched, Refused>),
+    ProducerId(Result<(ProducerId, ProducerEpoch), ErrorCode>),
+    Group(Result<GroupReply, ErrorCode>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Fetched {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) watermarks: Watermarks,
+}
+
+/// Why nothing was read, and where the log begins now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: ErrorCode,
+    pub(crate) start: i64,
+}
