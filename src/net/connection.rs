@@ -115,8 +115,14 @@ impl Connection {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if self.may_read(stopping) && self.inbox.is_full() {
-                self.make_room().await?;
+            if self.may_read(stopping) {
+                // Sending made room for frames that are here already: nobody would wake us for them.
+                if self.inbox.frame()?.is_some() {
+                    continue;
+                }
+                if self.inbox.is_full() {
+                    self.make_room().await?;
+                }
             }
             match self.wait(stopping).await {
                 Woken::Answered(taken) => {
@@ -210,12 +216,13 @@ impl Connection {
         // Reading through the half, not after `readable()`: a read that leaves room in the buffer says that the socket is
         // drained, and saves the read that would only hear "would block".
         let (mut reader, writer) = stream.split();
+        let mut room = inbox.room();
         tokio::select! {
             biased;
             taken = poll_fn(|context| owed.poll_take(outbox, context)) => Woken::Answered(taken),
             () = warmed(warming), if is_warming => Woken::Warm,
             _ = writer.writable(), if sends => Woken::CanWrite,
-            read = reader.read_buf(inbox.room()), if may_read => Woken::Read(read),
+            read = reader.read_buf(&mut room), if may_read => Woken::Read(read),
             _ = stopping.changed(), if !is_stopping => Woken::Stopping,
             () = poll_fn(|context| watchdog.poll_silence(context, limit)) => Woken::Silence,
         }

@@ -1,6 +1,6 @@
 //! What has arrived on a connection: a buffer that grows with the bytes that came, never with a size that was claimed.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 
 use super::memory::{ByteBudget, Share};
 
@@ -43,9 +43,12 @@ impl Inbox {
         }
     }
 
-    /// Takes the frame that [`Self::frame`] gave.
+    /// Takes the frame that [`Self::frame`] gave. The memory of a large one is kept for the next, unless others wait for it.
     pub(crate) fn consume(&mut self, frame_size: usize) {
         self.bytes.advance(self.bytes.len().min(4 + frame_size));
+        if self.is_oversized() && (self.share.is_spare() || self.budget.is_wanted()) {
+            self.give_back();
+        }
     }
 
     /// Whether there is hardly room to read anything.
@@ -53,14 +56,18 @@ impl Inbox {
         self.bytes.capacity() - self.bytes.len() < ROOM_MIN / 4
     }
 
-    /// Where the next bytes go.
-    pub(crate) fn room(&mut self) -> &mut BytesMut {
-        &mut self.bytes
+    /// Where the next bytes go. Nothing is read beyond the end of a large frame, so that its memory is free once it is taken.
+    pub(crate) fn room(&mut self) -> impl BufMut {
+        let rest_of_large = self.announced().ok().flatten().map(|size| size.saturating_add(4));
+        let rest_of_large =
+            rest_of_large.filter(|end| *end > ROOM_KEPT).map(|end| end.saturating_sub(self.bytes.len()));
+        (&mut self.bytes).limit(rest_of_large.unwrap_or(usize::MAX))
     }
 
-    /// Whether the buffer is worth giving back when nothing comes for a while.
+    /// Whether the buffer is worth giving back when nothing comes for a while. Its capacity does not say: that is what lies
+    /// behind the bytes that were taken.
     pub(crate) fn is_oversized(&self) -> bool {
-        self.bytes.is_empty() && self.bytes.capacity() > ROOM_KEPT
+        self.bytes.is_empty() && self.share.is_held()
     }
 
     /// Whether part of a frame is here.

@@ -1,41 +1,97 @@
 //! The byte budget: how much memory the frames that are still arriving may take, over all connections.
+//!
+//! Many large frames that arrive at once could each hold a part of the pool and wait for the rest for ever. So beside the pool
+//! there is one spare place, whose holder needs no more of the pool: whoever has it gets through, and then the next one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A pool of bytes (`queued.max.request.bytes`). Who wants to grow takes from it first and waits while it is empty.
+/// A pool of bytes (`queued.max.request.bytes`), and the spare place for one more frame. Who wants to grow takes from the pool
+/// first and waits while it is empty.
 #[derive(Clone, Debug)]
 pub(crate) struct ByteBudget {
     pool: Arc<Semaphore>,
+    spare: Arc<Semaphore>,
     size: u32,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// A part of the budget; goes back when dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Share {
     permit: Option<OwnedSemaphorePermit>,
+    spare: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    /// Whether there is anything to give back.
+    pub(crate) fn is_held(&self) -> bool {
+        self.permit.is_some() || self.is_spare()
+    }
+
+    /// Whether it holds the spare place, which others may wait for.
+    pub(crate) fn is_spare(&self) -> bool {
+        self.spare.is_some()
+    }
 }
 
 impl ByteBudget {
     /// A pool of `size` bytes.
     pub(crate) fn new(size: u32) -> Self {
-        Self { pool: Arc::new(Semaphore::new(model::num::usize_from_u32(size))), size }
+        Self {
+            pool: Arc::new(Semaphore::new(model::num::usize_from_u32(size))),
+            spare: Arc::new(Semaphore::new(1)),
+            size,
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Whether somebody waits for bytes: who can do without theirs should give them back.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Waits until `share` can hold `total` bytes. A wish for more than the whole pool waits for the whole pool, so that
-    /// a frame that is allowed by its own limit always gets through in the end.
+    /// a frame that is allowed by its own limit always gets through in the end. Cancel-safe: a dropped wait took nothing.
     pub(crate) async fn grow_to(&self, share: &mut Share, total: usize) {
+        if share.is_spare() {
+            return;
+        }
         let held = share.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let held = u32::try_from(held).unwrap_or(u32::MAX);
         let more = u32::try_from(total).unwrap_or(u32::MAX).min(self.size).saturating_sub(held);
-        // The pool is never closed, so this always yields a permit.
-        if let Ok(more) = Arc::clone(&self.pool).acquire_many_owned(more).await {
-            match &mut share.permit {
-                Some(permit) => permit.merge(more),
-                none => *none = Some(more),
+        let _waits = Waits::begin(&self.waiting);
+        // Neither is ever closed, so both always yield a permit.
+        tokio::select! {
+            biased;
+            more = Arc::clone(&self.pool).acquire_many_owned(more) => {
+                if let Ok(more) = more {
+                    match &mut share.permit {
+                        Some(permit) => permit.merge(more),
+                        none => *none = Some(more),
+                    }
+                }
             }
+            spare = Arc::clone(&self.spare).acquire_owned() => share.spare = spare.ok(),
         }
+    }
+}
+
+/// Counts somebody who waits, until dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -48,6 +104,9 @@ mod tests {
         let budget = ByteBudget::new(100);
         let mut first = Share::default();
         budget.grow_to(&mut first, 80).await;
+        let mut spare = Share::default();
+        budget.grow_to(&mut spare, 60).await;
+        assert!(spare.is_spare() && !budget.is_wanted());
         let mut second = Share::default();
         let wait = budget.grow_to(&mut second, 50);
         tokio::pin!(wait);
@@ -56,8 +115,26 @@ mod tests {
             () = &mut wait => panic!("120 of 100 bytes were given"),
             () = tokio::task::yield_now() => {}
         }
+        assert!(budget.is_wanted());
         drop(first);
         wait.await;
+    }
+
+    #[tokio::test]
+    async fn frames_that_hold_all_of_the_pool_and_want_more_get_through_one_after_the_other() {
+        let budget = ByteBudget::new(100);
+        let mut shares: Vec<_> = (0..5).map(|_| Share::default()).collect();
+        for share in &mut shares {
+            budget.grow_to(share, 20).await;
+        }
+        let mut got_through = 0;
+        for mut share in shares {
+            budget.grow_to(&mut share, 60).await;
+            // What it held is free for the next one only now.
+            assert!(share.is_spare() || got_through > 0);
+            got_through += 1;
+        }
+        assert_eq!(budget.pool.available_permits(), 100);
     }
 
     #[tokio::test]
