@@ -1,5 +1,6 @@
 //! How the config APIs name resources: a type and a text (KIP-133).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{ErrorCode, TopicName};
@@ -61,6 +62,8 @@ fn parse_for_change(resource_type: i8, name: &str) -> Result<ConfigResource, Ref
 #[derive(Debug, Default)]
 pub(super) struct AlterAll {
     resources: Vec<(i8, String, Result<ConfigChange, Refused>)>,
+    /// Where each resource stands in the list.
+    places: HashMap<(i8, String), usize>,
 }
 
 impl AlterAll {
@@ -69,7 +72,8 @@ impl AlterAll {
         let twice = || Refused::new(ErrorCode::InvalidRequest, "the resource is there twice");
         let resource = parse_for_change(resource_type, name);
         let mut change = resource.and_then(|resource| Ok(ConfigChange { resource, edit: edit? }));
-        for (_, _, earlier) in self.resources.iter_mut().filter(|known| known.0 == resource_type && known.1 == name) {
+        let earlier = self.places.insert((resource_type, name.to_owned()), self.resources.len());
+        if let Some((_, _, earlier)) = earlier.and_then(|place| self.resources.get_mut(place)) {
             *earlier = Err(twice());
             change = Err(twice());
         }

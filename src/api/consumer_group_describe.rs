@@ -1,5 +1,6 @@
 //! ConsumerGroupDescribe (key 69), versions 0-1 (KIP-848). v1 says of which protocol each member is.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -37,7 +38,9 @@ impl Api for ConsumerGroupDescribe {
             let asked = (!group_id.is_empty()).then(|| broker.coordinators.describe_consumer_group(event));
             (group_id, asked)
         };
-        let asked: Vec<_> = request.group_ids.iter().map(ask).collect();
+        // Each group once: its members may be a thousand times as long as its name.
+        let mut seen = HashSet::new();
+        let asked: Vec<_> = request.group_ids.iter().filter(|group| seen.insert(**group)).map(ask).collect();
         Reply::later(async move {
             let mut groups = Vec::with_capacity(asked.len());
             for (group_id, asked) in asked {

@@ -32,7 +32,8 @@ impl Api for DescribeConfigs {
     ) -> Reply<DescribeConfigsResponse> {
         let image = broker.metadata.image();
         let show = Show { synonyms: request.include_synonyms, documentation: request.include_documentation };
-        let results = request.resources.iter().map(|resource| show.resource(&image, resource)).collect();
+        let mut room = Room { bytes: u64::from(image.broker.socket_request_max_bytes.unsigned_abs()) };
+        let results = request.resources.iter().map(|resource| show.resource(&image, resource, &mut room)).collect();
         Reply::now(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() })
     }
 }
@@ -44,19 +45,51 @@ struct Show {
     documentation: bool,
 }
 
+/// What an answer may still hold. A resource is a few bytes in a request and kilobytes in the answer, and a group or a
+/// subscription need not exist to be described: without a bound one request could take all memory, or a thread for minutes.
+struct Room {
+    bytes: u64,
+}
+
+/// What it costs to look a config up, shown or not, in bytes of an answer.
+const ROW_BYTES: u64 = 16;
+
+impl Room {
+    fn check(&self) -> Result<(), Refused> {
+        if self.bytes > 0 {
+            return Ok(());
+        }
+        let message = "the answer would be larger than socket.request.max.bytes: ask for fewer resources at once";
+        Err(Refused::new(ErrorCode::InvalidRequest, message))
+    }
+
+    fn take(&mut self, looked_up: usize, shown: &[DescribeConfigsResourceResult]) {
+        let looked_up = model::num::u64_from_usize(looked_up).saturating_mul(ROW_BYTES);
+        self.bytes = self.bytes.saturating_sub(looked_up.saturating_add(shown.iter().map(text_bytes).sum()));
+    }
+}
+
+fn text_bytes(row: &DescribeConfigsResourceResult) -> u64 {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let synonyms: usize = row.synonyms.iter().map(|synonym| synonym.name.len() + text(&synonym.value)).sum();
+    model::num::u64_from_usize(row.name.len() + text(&row.value) + text(&row.documentation) + synonyms)
+}
+
 impl Show {
-    fn resource(self, image: &Image, asked: &DescribeConfigsResource<'_>) -> DescribeConfigsResult {
+    fn resource(self, image: &Image, asked: &DescribeConfigsResource<'_>, room: &mut Room) -> DescribeConfigsResult {
         let result = DescribeConfigsResult {
             resource_type: asked.resource_type,
             resource_name: asked.resource_name.to_owned(),
             ..DescribeConfigsResult::default()
         };
-        match describe(image, asked) {
+        match room.check().and_then(|()| describe(image, asked)) {
             Ok(rows) => {
                 let keys = asked.configuration_keys.as_ref();
                 // No keys are all keys.
                 let wanted = |row: &Described| keys.is_none_or(|keys| keys.is_empty() || keys.contains(&row.name));
-                let configs = rows.into_iter().filter(wanted).map(|row| self.row(row)).collect();
+                let looked_up = rows.len();
+                let configs: Vec<_> = rows.into_iter().filter(wanted).map(|row| self.row(row)).collect();
+                room.take(looked_up, &configs);
                 DescribeConfigsResult { configs, error_message: Some(String::new()), ..result }
             }
             Err(refused) => DescribeConfigsResult {

@@ -1,6 +1,7 @@
 //! OffsetFetch (key 9), versions 1-10. v2 all topics, and an error for the whole; v5 leader epochs; v6 flexible; v7 stable
 //! offsets only (KIP-447); v8 many groups (KIP-709); v9 member epochs (KIP-848); v10 names topics by id.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -45,7 +46,9 @@ impl Api for OffsetFetch {
             let event = question.event(group, request.require_stable);
             (question, broker.coordinators.offset_fetch(event))
         };
-        let asked: Vec<_> = groups.iter().map(ask).collect();
+        // Each group once: its offsets may be a thousand times as long as its name.
+        let mut seen = HashSet::new();
+        let asked: Vec<_> = groups.iter().filter(|group| seen.insert(group.group_id)).map(ask).collect();
         let broker = Arc::clone(broker);
         Reply::later(async move {
             let mut groups = Vec::with_capacity(asked.len());

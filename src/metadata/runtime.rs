@@ -141,6 +141,10 @@ impl Runtime {
     }
 
     fn create_topic(&self, wish: &NewTopic, budget: &mut i32) -> Result<(CreatedTopic, MetadataRecord), Refused> {
+        // Nothing more is looked at once the request is too large: it may name a million topics.
+        topics::check_batch(*budget)?;
+        // In this order, which is Kafka's: who creates a topic that is there already hears that first.
+        let name = topics::free_name(&self.state, &wish.name)?;
         let configs = configs::checked_overrides(&self.image.broker, &wish.configs)?;
         internal::check_overrides(&wish.name, &configs)?;
         let id = loop {
@@ -149,7 +153,7 @@ impl Runtime {
                 break id;
             }
         };
-        let (created, record) = topics::create(&self.state, wish, configs, self.defaults(), id)?;
+        let (created, record) = topics::create(&self.state, wish, (name, configs), self.defaults(), id)?;
         *budget = budget.saturating_add(created.partitions);
         topics::check_batch(*budget)?;
         Ok((created, record))

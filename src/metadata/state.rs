@@ -21,6 +21,8 @@ pub(super) struct TopicState {
 pub(super) struct State {
     topics: BTreeMap<TopicId, TopicState>,
     names: BTreeMap<TopicName, TopicId>,
+    /// The topics by [`TopicName::metric_name`].
+    metric_names: BTreeMap<String, TopicName>,
     /// Deleted topics whose files may still be in their place.
     retiring: BTreeSet<TopicId>,
     broker_configs: BTreeMap<Option<i32>, BTreeMap<String, String>>,
@@ -61,9 +63,9 @@ impl State {
         self.names.get(name).copied()
     }
 
-    /// The names in their order.
-    pub(super) fn names(&self) -> impl Iterator<Item = &TopicName> {
-        self.names.keys()
+    /// The topic whose name reads the same in metrics.
+    pub(super) fn colliding(&self, name: &TopicName) -> Option<&TopicName> {
+        self.metric_names.get(&name.metric_name())
     }
 
     /// Deleted topics whose files may still be in their place.
@@ -118,11 +120,13 @@ impl State {
                     return Err(ReplayError::DuplicateTopic(name.0));
                 }
                 self.names.insert(name.0.clone(), id.0);
+                self.metric_names.insert(name.0.metric_name(), name.0.clone());
                 self.topics.insert(id.0, TopicState { name: name.0, partitions, unclean_starts, configs });
             }
             MetadataRecord::TopicDeleted { id } => {
                 let topic = self.topics.remove(&id.0).ok_or(ReplayError::UnknownTopic(id.0))?;
                 self.names.remove(&topic.name);
+                self.metric_names.remove(&topic.name.metric_name());
                 self.retiring.insert(id.0);
             }
             MetadataRecord::TopicFilesRetired { id } => {

@@ -85,15 +85,14 @@ pub(super) struct Defaults {
     pub(super) replication_factor: i16,
 }
 
-/// Decides about one topic. `id` is used if it is created.
+/// Decides about one topic, whose name is free and whose configs are good. `id` is used if it is created.
 pub(super) fn create(
     state: &State,
     wish: &NewTopic,
-    configs: BTreeMap<String, String>,
+    (name, configs): (TopicName, BTreeMap<String, String>),
     defaults: Defaults,
     id: TopicId,
 ) -> Result<(CreatedTopic, MetadataRecord), Refused> {
-    let name = free_name(state, &wish.name)?;
     let partitions = partition_count(wish, defaults)?;
     let created = CreatedTopic { id, name: name.clone(), partitions, configs: configs.clone() };
     let record = MetadataRecord::TopicCreated {
@@ -106,7 +105,11 @@ pub(super) fn create(
     Ok((created, record))
 }
 
-fn free_name(state: &State, name: &str) -> Result<TopicName, Refused> {
+/// The name of a new topic.
+///
+/// # Errors
+/// [`Refused`] for a name that no topic can have, or that another one has or is too like.
+pub(super) fn free_name(state: &State, name: &str) -> Result<TopicName, Refused> {
     let name = TopicName::parse(name)
         .map_err(|error| Refused::new(ErrorCode::InvalidTopicException, format!("{name:?}: {error}")))?;
     if super::log::is_own(&name) {
@@ -116,7 +119,7 @@ fn free_name(state: &State, name: &str) -> Result<TopicName, Refused> {
     if state.id_of(name.as_str()).is_some() {
         return Err(Refused::new(ErrorCode::TopicAlreadyExists, format!("topic '{name}' already exists")));
     }
-    if let Some(other) = state.names().find(|other| name.collides_with(other.as_str())) {
+    if let Some(other) = state.colliding(&name) {
         let message = format!("topic '{name}' collides with '{other}': '.' and '_' are the same in metric names");
         return Err(Refused::new(ErrorCode::InvalidTopicException, message));
     }

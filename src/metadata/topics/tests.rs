@@ -7,7 +7,8 @@ fn state_with(names: &[&str]) -> State {
     for (name, number) in names.iter().zip(1..) {
         let wish = NewTopic { name: (*name).to_owned(), partitions: 2, replication_factor: 1, ..NewTopic::default() };
         let id = TopicId::from_bytes([number; 16]);
-        let (_, record) = create(&state, &wish, BTreeMap::new(), DEFAULTS, id).unwrap();
+        let name = free_name(&state, &wish.name).unwrap();
+        let (_, record) = create(&state, &wish, (name, BTreeMap::new()), DEFAULTS, id).unwrap();
         state.replay(record).unwrap();
     }
     state
@@ -15,7 +16,9 @@ fn state_with(names: &[&str]) -> State {
 
 fn created(wish: &NewTopic) -> Result<i32, ErrorCode> {
     let id = TopicId::from_bytes([9; 16]);
-    let result = create(&state_with(&["a.b"]), wish, BTreeMap::new(), DEFAULTS, id);
+    let state = state_with(&["a.b"]);
+    let result =
+        free_name(&state, &wish.name).and_then(|name| create(&state, wish, (name, BTreeMap::new()), DEFAULTS, id));
     result.map(|(created, _)| created.partitions).map_err(|refused| refused.code)
 }
 
