@@ -3,7 +3,7 @@
 //! A topic that is created automatically is answered when it is there, where Kafka answers an error first and lets the
 //! client ask again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -51,13 +51,13 @@ impl Api for Metadata {
         let may_create = request.allow_auto_topic_creation && image.broker.auto_create_topics_enable;
         let missing = if may_create { missing(&image, &asked) } else { Vec::new() };
         if missing.is_empty() {
-            return Reply::now(describe.answer(broker, &asked, &[]));
+            return Reply::now(describe.answer(broker, &asked, &HashMap::new()));
         }
         let broker = Arc::clone(broker);
         Reply::exclusive(async move {
             let names: Vec<_> = missing.iter().map(|wish| wish.name.clone()).collect();
             let results = broker.metadata.create_topics(missing, false).await;
-            let refused: Vec<_> = names
+            let refused: HashMap<_, _> = names
                 .into_iter()
                 .zip(results)
                 // Somebody else was faster: then it is there.
@@ -95,17 +95,15 @@ fn asked(request: &MetadataRequest<'_>, version: i16) -> Result<Asked, ErrorCode
     if topics.iter().any(|topic| topic.name.is_none() && topic.topic_id.is_zero()) || has_ids && version < IDS_FROM {
         return Err(ErrorCode::InvalidRequest);
     }
-    let mut named = Vec::with_capacity(topics.len());
-    let mut seen = HashSet::new();
-    for topic in topics.iter().filter(|topic| seen.insert((topic.name, topic.topic_id))) {
-        match topic.name {
-            // Where one topic has an id, all are looked up by id.
-            Some(name) if !has_ids => named.push(Named::Name(name.to_owned())),
-            _ if topic.topic_id.is_zero() => {}
-            _ => named.push(Named::Id(topic.topic_id)),
-        }
+    // Where one topic has an id, all are looked up by id.
+    if has_ids {
+        let mut seen = HashSet::new();
+        let ids = topics.iter().map(|topic| topic.topic_id).filter(|id| !id.is_zero() && seen.insert(*id));
+        return Ok(Asked::Named(ids.map(Named::Id).collect()));
     }
-    Ok(Asked::Named(named))
+    let mut seen = HashSet::new();
+    let names = topics.iter().filter_map(|topic| topic.name).filter(|name| seen.insert(*name));
+    Ok(Asked::Named(names.map(|name| Named::Name(name.to_owned())).collect()))
 }
 
 /// The answer to a request that cannot be understood.
@@ -123,17 +121,12 @@ fn refuse_all(request: &MetadataRequest<'_>, code: ErrorCode) -> MetadataRespons
 /// Topics that are asked for by a good name and are not there.
 fn missing(image: &Image, asked: &Asked) -> Vec<NewTopic> {
     let Asked::Named(named) = asked else { return Vec::new() };
-    let mut wishes: Vec<NewTopic> = Vec::new();
-    for topic in named {
-        if let Named::Name(name) = topic
-            && image.topic(name).is_none()
-            && TopicName::parse(name).is_ok()
-            && !wishes.iter().any(|wish| wish.name == *name)
-        {
-            wishes.push(wanted_topic(name, &image.broker));
-        }
-    }
-    wishes
+    let is_missing = |name: &&String| image.topic(name).is_none() && TopicName::parse(name).is_ok();
+    let names = named.iter().filter_map(|topic| match topic {
+        Named::Name(name) => Some(name),
+        Named::Id(_) => None,
+    });
+    names.filter(is_missing).map(|name| wanted_topic(name, &image.broker)).collect()
 }
 
 /// What an answer shows.
@@ -145,7 +138,7 @@ struct Describe {
 }
 
 impl Describe {
-    fn answer(self, broker: &Broker, asked: &Asked, refused: &[(String, ErrorCode)]) -> MetadataResponse {
+    fn answer(self, broker: &Broker, asked: &Asked, refused: &HashMap<String, ErrorCode>) -> MetadataResponse {
         let image = broker.metadata.image();
         let node_id = image.broker.node_id;
         let (host, port) = broker.address_for(self.peer.local, self.peer.listener);
@@ -163,7 +156,7 @@ impl Describe {
         }
     }
 
-    fn named(self, image: &Image, named: &Named, refused: &[(String, ErrorCode)]) -> MetadataResponseTopic {
+    fn named(self, image: &Image, named: &Named, refused: &HashMap<String, ErrorCode>) -> MetadataResponseTopic {
         let node_id = image.broker.node_id;
         match named {
             Named::Id(id) => match image.topic_by_id(*id) {
@@ -180,6 +173,7 @@ impl Describe {
                 None => MetadataResponseTopic {
                     error_code: why_missing(name, refused).code(),
                     name: Some(name.clone()),
+                    topic_authorized_operations: operations::topic(self.with_topic_operations),
                     ..MetadataResponseTopic::default()
                 },
             },
@@ -217,8 +211,8 @@ impl Describe {
     }
 }
 
-fn why_missing(name: &str, refused: &[(String, ErrorCode)]) -> ErrorCode {
-    if let Some((_, code)) = refused.iter().find(|(refused, _)| refused == name) {
+fn why_missing(name: &str, refused: &HashMap<String, ErrorCode>) -> ErrorCode {
+    if let Some(code) = refused.get(name) {
         return *code;
     }
     if TopicName::parse(name).is_ok() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException }

@@ -131,10 +131,9 @@ impl Append<'_> {
             if self.version >= IDS_FROM { self.image.topic_by_id(data.topic_id) } else { self.image.topic(data.name) };
         let mut partition_responses = Vec::with_capacity(data.partition_data.len());
         for partition in &data.partition_data {
-            let outcome = match (self.acks, topic) {
-                (Err(code), _) => Err(Refusal::from(code)),
-                (Ok(_), None) => Err(Refusal::from(self.missing())),
-                (Ok(_), Some(topic)) => self.partition(topic, partition),
+            let outcome = match topic {
+                None => Err(Refusal::from(self.missing())),
+                Some(topic) => self.partition(topic, partition),
             };
             partition_responses.push(match outcome {
                 Ok(done) => {
@@ -156,6 +155,8 @@ impl Append<'_> {
         if batch.codec() == Some(Codec::Zstd) && self.version < ZSTD_FROM {
             return Err(ErrorCode::UnsupportedCompressionType.into());
         }
+        // Not before, as in Kafka: what is not there, and what is no batch, is said whatever the acks are.
+        self.acks?;
         if batch.is_transactional() {
             // As Kafka: without a transactional id nobody may write transactional records.
             let code = if self.has_transactional_id {

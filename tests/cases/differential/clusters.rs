@@ -91,6 +91,12 @@ fn metadata_in_every_version() {
         for version in 4..=13 {
             let body = json!({"topics": named(&[&unknown]), "allow_auto_topic_creation": false});
             peer.call("Metadata", version, &body);
+            let body = json!({
+                "topics": named(&[&one.name, &unknown, "a b"]),
+                "allow_auto_topic_creation": false,
+                "include_topic_authorized_operations": true,
+            });
+            peer.call_sorted("Metadata", version, &body, "topics");
             for name in ["", ".", "a b", &"n".repeat(250)] {
                 peer.call("Metadata", version, &json!({"topics": named(&[name]), "allow_auto_topic_creation": false}));
                 peer.call("Metadata", version, &json!({"topics": named(&[name]), "allow_auto_topic_creation": true}));

@@ -166,14 +166,8 @@ fn alter(peer: &mut Peer, version: i16, validate_only: bool, name: &str, ops: &[
 /// Compares what is set on a topic: Kafka's broker hears of a change a moment after the answer.
 fn overridden(peer: &mut Peer, name: &str) {
     let body = json!({"resources": [resource(TOPIC, name, Value::Null)]});
-    let mut answer = Value::Null;
-    let mut calm = 0;
-    while calm < 5 {
-        let next = peer.client().call("DescribeConfigs", 4, &body);
-        calm = if next == answer { calm + 1 } else { 0 };
-        answer = next;
-        std::thread::sleep(std::time::Duration::from_millis(15));
-    }
+    peer.settle();
+    let answer = peer.client().call("DescribeConfigs", 4, &body);
     let configs = answer["results"][0]["configs"].as_array().unwrap();
     let set: Vec<_> = configs.iter().filter(|config| config["config_source"] == 1).cloned().collect();
     let mut set: Vec<_> = set.iter().map(|config| json!([config["name"], config["value"]])).collect();

@@ -27,6 +27,8 @@ pub(super) struct Peer {
     salt: String,
     masks: Masks,
     steps: Vec<Step>,
+    /// A topic whose config is changed to see when earlier changes are in force, and how often it was.
+    marker: Option<(Topic, i64)>,
 }
 
 impl Peer {
@@ -35,7 +37,7 @@ impl Peer {
         let salt = unique("");
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
         let masks = Masks { salt: salt.clone(), port, texts: BTreeMap::new() };
-        Self { address, client: Client::connect(address), salt, masks, steps: Vec::new() }
+        Self { address, client: Client::connect(address), salt, masks, steps: Vec::new(), marker: None }
     }
 
     pub(super) fn into_steps(self) -> Vec<Step> {
@@ -54,6 +56,29 @@ impl Peer {
         let topic = Topic::named(&mut self.client, unique, partitions, configs);
         self.mask(&topic.id, &format!("id of {name}"));
         topic
+    }
+
+    /// Waits until the broker has heard of every change that was answered: the real Kafka's hears of them a while after the
+    /// answer, but in their order, so that one more change shows when the earlier ones are there.
+    #[track_caller]
+    pub(super) fn settle(&mut self) {
+        if self.marker.is_none() {
+            let topic = Topic::named(&mut self.client, format!("marker{}", self.salt), 1, &[]);
+            self.marker = Some((topic, 0));
+        }
+        let Some((topic, count)) = &mut self.marker else { return };
+        *count += 1;
+        let value = count.to_string();
+        let config = json!({"name": "retention.ms", "config_operation": 0, "value": value});
+        let resource = json!({"resource_type": 2, "resource_name": topic.name, "configs": [config]});
+        self.client.call("IncrementalAlterConfigs", 1, &json!({"resources": [resource]}));
+        let body = json!({"resources": [{
+            "resource_type": 2, "resource_name": topic.name, "configuration_keys": ["retention.ms"],
+        }]});
+        let client = &mut self.client;
+        test_support::wait_until("changes that are in force", std::time::Duration::from_secs(20), || {
+            client.call("DescribeConfigs", 4, &body)["results"][0]["configs"][0]["value"] == value.as_str()
+        });
     }
 
     /// From now on a text of this broker's answers stands for another.

@@ -30,7 +30,18 @@ fn produce_in_every_version() {
             send(peer, version, &create_time, 0, &Batch { crc: Some(0), ..batch.clone() });
             peer.call("Produce", version, &produce_request(-1, &[]));
             peer.call("Produce", version, &produce_request(-1, &[create_time.data(&[])]));
-            peer.call("Produce", version, &produce_request(5, &[create_time.data(&[(0, json!(batch.hex()))])]));
+            let one_after_the_other = Batch::of(&["a"]).hex() + &batch.hex();
+            for (topic, partition, records) in [
+                (&create_time, 0, batch.hex()),
+                (&create_time, 7, batch.hex()),
+                (&nobody, 0, batch.hex()),
+                (&create_time, 0, one_after_the_other),
+                (&create_time, 0, Batch { magic: 1, ..batch.clone() }.hex()),
+                (&create_time, 0, Batch { crc: Some(0), ..batch.clone() }.hex()),
+            ] {
+                let body = produce_request(5, &[topic.data(&[(partition, json!(records))])]);
+                peer.call("Produce", version, &body);
+            }
         }
     });
 }

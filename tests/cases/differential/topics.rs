@@ -188,6 +188,12 @@ fn create_topics_of_bad_names() {
         let twice = creation(peer, "twice", json!({}));
         let once = creation(peer, "once", json!({}));
         create(peer, 7, true, &[twice.clone(), once, twice.clone(), twice]);
+        // With a second fault, which is not the one that is told.
+        for name in ["dots.a_b", "dots.a.b", "a b", "."] {
+            let configs = json!([{"name": "no.such.config", "value": "1"}]);
+            let topic = creation(peer, name, json!({"configs": configs, "num_partitions": 0}));
+            create(peer, 7, true, &[topic]);
+        }
         // Colliding with each other in one request.
         let pair = [creation(peer, "x.y", json!({})), creation(peer, "x_y", json!({}))];
         // That they collide with each other is noticed only when one of them is there; ours notices at once.
