@@ -151,6 +151,16 @@ fn a_config_that_does_not_parse_stops_the_start_before_it_touches_data() {
 }
 
 #[test]
+fn a_config_in_latin_1_is_read_as_java_reads_it() {
+    let dir = TempDir::new().expect("a directory");
+    let (data, file) = (dir.path().join("data"), dir.path().join("server.properties"));
+    std::fs::write(&file, b"# gro\xdf\nbroker.rack=caf\xe9\nnum.partitions=many\n").expect("a file");
+    let output = refused_start(&data, &["--config", file.to_str().expect("a path")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("line 3") && said.contains("num.partitions"), "{said}");
+}
+
+#[test]
 fn an_unknown_key_and_a_security_key_stop_the_start() {
     let dir = TempDir::new().expect("a directory");
     let unknown = refused_start(&dir.path().join("data"), &["--set", "num.partition=3"]);
@@ -226,6 +236,87 @@ fn pipelined_requests_are_answered_in_order_while_the_first_waits() {
         assert_eq!(answer(&mut stream), id);
     }
     assert!(began.elapsed() >= Duration::from_millis(500), "the fetch did not wait");
+}
+
+#[test]
+fn requests_that_are_here_are_handled_when_sending_the_answers_before_them_made_room() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &["connection.unsent.bytes.max=1"]);
+    let mut stream = connect(broker.address());
+    stream.write_all(&(0..100).flat_map(api_versions).collect::<Vec<_>>()).expect("they are sent");
+    for id in 0..100 {
+        assert_eq!(answer(&mut stream), id);
+    }
+}
+
+/// Produce version 3 with acks=1 to a topic that is not there, `size` bytes long.
+fn large_produce(correlation_id: i32, size: usize) -> Vec<u8> {
+    let mut body = (-1_i16).to_be_bytes().to_vec();
+    body.extend(1_i16.to_be_bytes());
+    body.extend([0; 4]);
+    body.extend(1_i32.to_be_bytes());
+    body.extend([0, 1, b'x']);
+    body.extend(1_i32.to_be_bytes());
+    body.extend([0; 4]);
+    body.extend(i32::try_from(size).expect("a size").to_be_bytes());
+    body.resize(body.len() + size, 0);
+    request(0, 3, correlation_id, &body)
+}
+
+#[test]
+fn large_frames_that_fill_the_memory_for_requests_with_their_first_halves_all_get_through() {
+    let dir = TempDir::new().expect("a directory");
+    // Twenty times 128 KiB are held for the first halves, and 256 KiB are wanted for the whole.
+    let broker = start(
+        &dir,
+        &["socket.request.max.bytes=262144", "queued.max.request.bytes=2621440", "connection.frame.timeout.ms=600000"],
+    );
+    let frame = large_produce(7, 200_000);
+    let (first, second) = frame.split_at(120_000);
+    let mut streams: Vec<_> = (0..25).map(|_| connect(broker.address())).collect();
+    for stream in &mut streams {
+        stream.write_all(first).expect("it is sent");
+    }
+    let answered: Vec<_> = streams
+        .into_iter()
+        .map(|mut stream| {
+            let second = second.to_vec();
+            std::thread::spawn(move || {
+                stream.write_all(&second).expect("it is sent");
+                let first = answer(&mut stream);
+                // It goes on, and a small request is in nobody's way.
+                stream.write_all(&api_versions(8)).expect("it is sent");
+                (first, answer(&mut stream), stream)
+            })
+        })
+        .collect();
+    for thread in answered {
+        let (first, second, _stream) = thread.join().expect("it is answered");
+        assert_eq!((first, second), (7, 8));
+    }
+}
+
+#[test]
+fn one_request_for_very_many_configs_is_answered_as_far_as_there_is_room() {
+    let dir = TempDir::new().expect("a directory");
+    let broker = start(&dir, &["socket.request.max.bytes=100000"]);
+    let mut stream = connect(broker.address());
+    // DescribeConfigs version 1: 10,000 times all configs of broker 1.
+    let mut body = 10_000_i32.to_be_bytes().to_vec();
+    for _ in 0..10_000 {
+        body.extend([4, 0, 1, b'1', 0xff, 0xff, 0xff, 0xff]);
+    }
+    body.push(0);
+    stream.write_all(&request(32, 1, 1, &body)).expect("it is sent");
+    let mut size = [0; 4];
+    stream.read_exact(&mut size).expect("an answer comes");
+    let size = usize::try_from(i32::from_be_bytes(size)).expect("a size");
+    // The refusals have some hundred bytes each.
+    assert!((100_000..3_000_000).contains(&size), "{size} bytes");
+    let mut body = vec![0; size];
+    stream.read_exact(&mut body).expect("the whole answer comes");
+    stream.write_all(&api_versions(2)).expect("it is sent");
+    assert_eq!(answer(&mut stream), 2);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn log_to_stderr() {
 
 fn load_config(args: &ServeArgs) -> Result<(BrokerConfig, Vec<Warning>), CliError> {
     let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+        std::fs::read(path).map(text_of).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
     };
     let text = args.config.as_ref().map(read).transpose()?;
     let name = args.config.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -119,6 +119,11 @@ fn load_config(args: &ServeArgs) -> Result<(BrokerConfig, Vec<Warning>), CliErro
     let environment = environment.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let flags = flags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     BrokerConfig::from_layers(file, environment, flags).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+/// The text of a configuration file: UTF-8, or else Latin-1, which is what Java takes every such file for.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }
 
 fn tell_what_next(ready: &Ready) {
