@@ -66,6 +66,7 @@ apis! {
     describe_quorum::DescribeQuorum;
     update_features::UpdateFeatures;
     describe_cluster::DescribeCluster;
+    describe_producers::DescribeProducers;
     unregister_broker::UnregisterBroker;
     consumer_group_heartbeat::ConsumerGroupHeartbeat;
     consumer_group_describe::ConsumerGroupDescribe;

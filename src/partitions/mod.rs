@@ -15,3 +15,4 @@ pub(crate) use fetch_session::{FetchPlan, FetchSession, FetchSessions, Partition
 pub(crate) use fetch_wait::FetchWait;
 pub(crate) use partition::{Partition, check_epoch};
 pub(crate) use registry::Registry;
+pub(crate) use storage::ProducerState;

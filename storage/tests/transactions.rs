@@ -1,5 +1,5 @@
 //! Transactions in one log: markers, what is refused after them, and how far a reader of committed records may go.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at a surprise, in its helpers too")]
+#![expect(clippy::unwrap_used, reason = "a test may stop at a surprise, in its helpers too")]
 
 #[cfg(test)]
 mod support;

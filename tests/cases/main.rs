@@ -21,5 +21,6 @@ mod groups;
 mod idempotence;
 mod offsets;
 mod produce;
+mod producers;
 mod records;
 mod support;

@@ -91,7 +91,6 @@ const NOT_SERVED: &[&str] = &[
     "\tAlterClientQuotas(",
     "\tDescribeUserScramCredentials(",
     "\tAlterUserScramCredentials(",
-    "\tDescribeProducers(",
     "\tDescribeTransactions(",
     "\tListTransactions(",
     "\tShareGroupHeartbeat(",
