@@ -135,6 +135,42 @@ fn the_directory_of_a_real_kafka_is_refused_and_left_as_it_is() {
     assert!(std::fs::read_dir(data.join("__cluster_metadata-0")).expect("a directory").next().is_none());
 }
 
+/// A data directory with a topic, as a clean stop leaves it.
+fn with_a_topic(dir: &TempDir, topic: &str) {
+    let mut broker = start(dir, &[]);
+    let mut stream = connect(broker.address());
+    stream.write_all(&create_by_metadata(1, topic)).expect("it is sent");
+    assert_eq!(answer(&mut stream), 1);
+    assert!(broker.stop().success());
+}
+
+#[test]
+fn logs_without_the_metadata_log_are_not_forgotten() {
+    let dir = TempDir::new().expect("a directory");
+    with_a_topic(&dir, "orders");
+    let data = dir.path().join("data");
+    std::fs::remove_dir_all(data.join("__cluster_metadata-0")).expect("it is there");
+    let output = refused_start(&data, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("missing") && said.contains("orders-0"), "{said}");
+    assert!(data.join("orders-0").exists());
+}
+
+#[test]
+fn a_metadata_record_that_was_changed_is_not_believed() {
+    let dir = TempDir::new().expect("a directory");
+    with_a_topic(&dir, "orders");
+    let data = dir.path().join("data");
+    let log = data.join("__cluster_metadata-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&log).expect("the metadata log");
+    let place = bytes.windows(6).position(|window| window == b"orders").expect("the topic's name");
+    *bytes.get_mut(place).expect("its first letter") = b'0';
+    std::fs::write(&log, bytes).expect("the metadata log");
+    let output = refused_start(&data, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("checksum"), "{said}");
+}
+
 #[test]
 fn a_config_that_does_not_parse_stops_the_start_before_it_touches_data() {
     let dir = TempDir::new().expect("a directory");

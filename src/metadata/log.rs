@@ -44,6 +44,20 @@ pub(crate) enum MetadataLogError {
         /// What.
         error: ViewError,
     },
+    /// A batch that is not as it was written.
+    #[error("the metadata log is damaged at offset {offset}: the checksum does not fit the bytes")]
+    Checksum {
+        /// Where.
+        offset: i64,
+    },
+    /// There are logs of topics, but not the log that says which topics there are.
+    #[error("the metadata log {path} is missing, but there is a log beside it ({beside})")]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+        /// One that is there.
+        beside: TopicPartition,
+    },
     /// A batch whose offsets do not rise.
     #[error("the metadata log is damaged at offset {offset}: the offsets do not rise")]
     Offsets {
@@ -122,11 +136,18 @@ impl QuorumLog {
 }
 
 impl MetadataLog {
-    /// Opens the log of a data directory, creating it if there is none.
+    /// Opens the log of a data directory, creating it if the directory is new.
     ///
     /// # Errors
-    /// [`MetadataLogError::Open`].
+    /// [`MetadataLogError::Open`]; [`MetadataLogError::Missing`]: it is made before the first topic, so that topics without it
+    /// are ones whose metadata is lost.
     pub(crate) fn open(log_manager: &LogManager, now: Timestamp) -> Result<Self, MetadataLogError> {
+        let path = log_manager.dir().join(name().to_string());
+        if !path.try_exists().unwrap_or(true)
+            && let Some(found) = log_manager.found()?.into_iter().next()
+        {
+            return Err(MetadataLogError::Missing { path, beside: found.topic_partition });
+        }
         let config = TopicConfig {
             flush_mode: FlushMode::Sync,
             max_message_bytes: i32::MAX,
@@ -224,6 +245,10 @@ fn replay_batches(state: &mut State, mut bytes: &[u8], mut from: Offset) -> Resu
     while !bytes.is_empty() {
         let damaged = |error| MetadataLogError::Batch { offset: from.get(), error };
         let batch = BatchView::parse(bytes).map_err(damaged)?;
+        // What lies below the recovery point was not looked at yet, and a changed name or number would be believed.
+        if !batch.crc_is_right() {
+            return Err(MetadataLogError::Checksum { offset: from.get() });
+        }
         let unreadable = |error| MetadataLogError::Records { offset: from.get(), error };
         let mut records = batch.records(RECORD_BYTES_MAX);
         while let Some(record) = records.next_record().map_err(unreadable)? {
