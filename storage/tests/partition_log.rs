@@ -45,6 +45,29 @@ fn what_is_appended_is_read_after_a_clean_stop_and_after_a_kill() {
     }
 }
 
+#[test]
+fn leader_epochs_are_read_from_the_batches_where_their_file_is_damaged_or_missing() {
+    for is_missing in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let manager = open_manager(&real(), dir.path());
+        let log = manager.create(&partition("t"), ID, Arc::new(TopicConfig::default()), NOW).unwrap();
+        append(&log, &batch(0, 3, 100));
+        log.append(&batch(1, 2, 100).checked(), epoch(4), NOW).unwrap();
+        manager.close().unwrap();
+        drop((log, manager));
+        let file = dir.path().join("t-0/leader-epoch-checkpoint");
+        if is_missing {
+            std::fs::remove_file(&file).unwrap()
+        } else {
+            std::fs::write(&file, "0\n1\n").unwrap()
+        }
+        let manager = open_manager(&real(), dir.path());
+        let log = manager.open_log(&partition("t"), ID, Arc::new(TopicConfig::default()), NOW).unwrap();
+        assert_eq!(log.epoch_end(epoch(0)), Some((epoch(0), offset(3))));
+        assert_eq!(log.epoch_end(epoch(4)), Some((epoch(4), offset(5))));
+    }
+}
+
 /// First offset, last offset and size of each batch.
 fn places(mut bytes: &[u8]) -> Vec<(i64, i64, usize)> {
     let mut places = Vec::new();

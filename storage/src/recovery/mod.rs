@@ -259,17 +259,21 @@ fn load_epochs(
     trusted: &[Arc<Segment>],
     upto: Offset,
 ) -> Result<Epochs, StorageError> {
-    if !listing.has_epochs {
-        return Ok(Epochs::default());
-    }
     let path = directory.path.join(leader_epoch_checkpoint_v0::FILE_NAME);
-    let bytes = read_file(directory.disk.as_ref(), &path, leader_epoch_checkpoint_v0::SIZE_MAX)
-        .map_err(|error| StorageError::io(&path, error))?;
+    let stored = if listing.has_epochs {
+        let bytes = read_file(directory.disk.as_ref(), &path, leader_epoch_checkpoint_v0::SIZE_MAX)
+            .map_err(|error| StorageError::io(&path, error))?;
+        leader_epoch_checkpoint_v0::decode(&bytes)
+    } else if trusted.is_empty() {
+        Some(Vec::new())
+    } else {
+        None
+    };
     let mut epochs = Epochs::default();
-    if let Some(starts) = leader_epoch_checkpoint_v0::decode(&bytes) {
+    if let Some(starts) = stored {
         epochs = Epochs::from_sorted(starts);
     } else {
-        tracing::warn!(file = %path.display(), "the leader epochs are damaged; reading them from the batches");
+        tracing::warn!(file = %path.display(), "the leader epochs are damaged or missing; reading them from the batches");
         walk_all(trusted, |batch| {
             if let Some(epoch) = model::LeaderEpoch::new(batch.header.partition_leader_epoch) {
                 epochs.begin(epoch, batch.base_offset);
