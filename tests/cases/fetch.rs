@@ -312,6 +312,20 @@ fn case_77_an_unknown_or_deleted_topic_id_is_named() {
 }
 
 #[test]
+fn case_77_a_fetch_that_waits_hears_that_its_topic_was_deleted() {
+    let mut client = connect();
+    for version in [4, 12, 13, 18] {
+        let topic = Topic::create(&mut client);
+        let waiting = client.send("Fetch", version, &fetch_request(60_000, &[topic.fetch_part(0)]));
+        client.expect_silence(Duration::from_millis(100));
+        let delete = json!({"topics": [{"name": topic.name}], "timeout_ms": 10_000});
+        connect().call("DeleteTopics", 6, &delete);
+        let answer = client.answer("Fetch", version, waiting);
+        assert_eq!(first(&answer)["error_code"], UNKNOWN_TOPIC_OR_PARTITION, "v{version}: {answer}");
+    }
+}
+
+#[test]
 fn case_78_a_newer_leader_epoch_is_refused_and_a_negative_one_is_not_checked() {
     let mut client = connect();
     let topic = Topic::create(&mut client);

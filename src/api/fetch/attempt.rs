@@ -122,7 +122,8 @@ impl Attempt {
             return Ok((data, LogSlice::default()));
         }
         let bytes_max = asked.max_bytes.max(0).unsigned_abs().min(bytes_left);
-        let outcome = partition.read(from, self.isolation, bytes_max, is_first).map_err(|error| code_of(&error))?;
+        let outcome =
+            partition.read(from, self.isolation, bytes_max, is_first).map_err(|error| code_of(partition, &error))?;
         let mut data = data_of(asked.key.partition, partition, self.isolation);
         data.high_watermark = outcome.high_watermark.get();
         data.last_stable_offset = outcome.last_stable_offset.get();
@@ -138,8 +139,9 @@ impl Attempt {
     }
 }
 
-fn code_of(error: &ReadError) -> ErrorCode {
-    ErrorCode::from(error)
+fn code_of(partition: &Partition, error: &ReadError) -> ErrorCode {
+    // Deleted while the fetch waited; its log is out of service only therefore.
+    if partition.is_retired() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::from(error) }
 }
 
 /// Whether there is anything to read in a partition's data.
