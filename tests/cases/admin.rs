@@ -1,9 +1,8 @@
 //! Topics: cases 101 and 102.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use test_support::{SOON, wait_until};
 
 use crate::support::batch::Batch;
 use crate::support::client::Client;
@@ -226,9 +225,7 @@ fn case_102_a_topic_deleted_and_created_again_under_load_has_a_new_id_and_no_old
     for round in 0..5 {
         let old = topic.clone();
         let writer = std::thread::spawn(move || write_until_gone(&old));
-        test_support::wait_until("records of this round", Duration::from_secs(10), || {
-            topic.offset(&mut client, LATEST).as_i64() > Some(2)
-        });
+        wait_until("records of this round", SOON, || topic.offset(&mut client, LATEST).as_i64() > Some(2));
         let deleted = client.call("DeleteTopics", 6, &json!({"topics": [{"name": name}], "timeout_ms": 10_000}));
         assert_eq!(deleted["responses"][0]["error_code"], 0, "{deleted}");
         let new = Topic::named(&mut client, name.clone(), 1, &[]);

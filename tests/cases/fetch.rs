@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::{SOON, wait_until};
 
 use crate::support::batch::{Batch, GZIP, stored};
 use crate::support::client::Client;
@@ -17,6 +18,9 @@ const INVALID_FETCH_SESSION_EPOCH: i64 = 71;
 const UNKNOWN_LEADER_EPOCH: i64 = 75;
 const UNKNOWN_TOPIC_ID: i64 = 100;
 const FETCH_SESSION_TOPIC_ID_ERROR: i64 = 106;
+
+/// Much less than the fetches wait that are to be answered at once.
+const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// A request of one version, its answer, and how long it took.
 #[track_caller]
@@ -54,12 +58,12 @@ fn case_72_an_offset_outside_the_log_is_answered_at_once() {
     topic.produce(&mut client, &Batch::of(&["a", "b", "c"]));
     for version in 4..=18 {
         for offset in [4, i64::MAX, -1, -2, i64::MIN] {
-            let (answer, took) = timed(&mut client, version, &fetch_request(5000, &[topic.fetch_part(offset)]));
+            let (answer, took) = timed(&mut client, version, &fetch_request(25_000, &[topic.fetch_part(offset)]));
             let partition = first(&answer);
             assert_eq!(partition["error_code"], OFFSET_OUT_OF_RANGE, "{offset} in v{version}: {answer}");
             assert_eq!([&partition["high_watermark"], &partition["last_stable_offset"]], [&json!(-1), &json!(-1)]);
             assert!(unhex(&partition["records"]).is_empty(), "{answer}");
-            assert!(took < Duration::from_secs(2), "{took:?}");
+            assert!(took < AT_ONCE, "{took:?}");
         }
     }
 }
@@ -121,17 +125,17 @@ fn case_73_min_bytes_are_counted_over_all_partitions() {
 fn case_73_min_bytes_of_0_wait_for_nothing() {
     let mut client = connect();
     let topic = Topic::create(&mut client);
-    let ask = with(fetch_request(5000, &[topic.fetch_part(0)]), json!({"min_bytes": 0}));
+    let ask = with(fetch_request(25_000, &[topic.fetch_part(0)]), json!({"min_bytes": 0}));
     let (_, took) = timed(&mut client, 16, &ask);
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < AT_ONCE, "{took:?}");
 }
 
 #[test]
 fn case_73_a_fetch_of_no_partition_does_not_wait() {
     let mut client = connect();
-    let (answer, took) = timed(&mut client, 12, &fetch_request(5000, &[]));
+    let (answer, took) = timed(&mut client, 12, &fetch_request(25_000, &[]));
     assert_eq!(answer["responses"], json!([]));
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < AT_ONCE, "{took:?}");
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn case_77_an_unknown_or_deleted_topic_id_is_named() {
         assert_eq!([code(&nobody.id), code(&topic.id)], [json!(UNKNOWN_TOPIC_ID), json!(0)], "{answer}");
     }
     client.call("DeleteTopics", 6, &json!({"topics": [{"name": topic.name}], "timeout_ms": 10_000}));
-    test_support::wait_until("the id is unknown", Duration::from_secs(10), || {
+    wait_until("the id is unknown", SOON, || {
         let answer = client.call("Fetch", 16, &fetch_request(0, &[topic.fetch_part(0)]));
         first(&answer)["error_code"] == UNKNOWN_TOPIC_ID
     });

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::{SOON, wait_until};
 
 use crate::support::brokers;
 use crate::support::client::Client;
 use crate::support::groups::{
-    JOIN_AT_ONCE, JOIN_WITH_ID, Member, REBALANCE, SESSION, find_coordinator, group, join, joined, stable, state, with,
+    JOIN_AT_ONCE, JOIN_WITH_ID, Member, find_coordinator, group, join, joined, joined_with, stable, state, with,
 };
 use crate::support::topics::{Topic, connect};
 
@@ -21,6 +22,10 @@ const MEMBER_ID_REQUIRED: i64 = 79;
 const GROUP_MAX_SIZE_REACHED: i64 = 81;
 const FENCED_INSTANCE_ID: i64 = 82;
 
+/// The shortest session that a broker takes.
+const SESSION: Duration = Duration::from_secs(6);
+/// A short time for a rebalance; longer than a test takes between two of its steps.
+const REBALANCE: Duration = Duration::from_secs(5);
 /// Timers may be this much late.
 const SLACK: Duration = Duration::from_secs(3);
 
@@ -178,7 +183,7 @@ fn case_89_what_a_heartbeat_says_in_each_state() {
     let mut other = Member::new(&group, None);
     other.get_id();
     let sent = other.send_join(json!({}));
-    test_support::wait_until("a rebalance", SLACK, || state(&mut client, &group) == "PreparingRebalance");
+    wait_until("a rebalance", SOON, || state(&mut client, &group) == "PreparingRebalance");
     assert_eq!(member.beat(), REBALANCE_IN_PROGRESS);
     assert_eq!(member.leave(), 0);
     other.joined(sent);
@@ -262,18 +267,19 @@ fn case_91_an_operator_takes_a_static_member_out_by_its_instance_id() {
 fn case_92_an_id_that_is_not_used_expires() {
     let mut client = connect();
     let group = group(&mut client);
-    let mut pending = Member::new(&group, None);
-    pending.get_id();
+    let brief = json!({"session_timeout_ms": SESSION.as_millis() as u64});
+    let (code, pending) = refused(&mut client, JOIN_WITH_ID, &join(&group, brief));
+    assert_eq!(code, MEMBER_ID_REQUIRED);
     std::thread::sleep(SESSION + SLACK);
-    let body = join(&group, json!({"member_id": pending.id}));
-    assert_eq!(refused(&mut client, 9, &body), (UNKNOWN_MEMBER_ID, pending.id));
+    let body = join(&group, json!({"member_id": pending}));
+    assert_eq!(refused(&mut client, JOIN_WITH_ID, &body), (UNKNOWN_MEMBER_ID, pending));
 }
 
 #[test]
 fn case_92_members_that_wait_in_a_join_or_a_sync_live() {
     let mut client = connect();
     let group = group(&mut client);
-    let long = json!({"rebalance_timeout_ms": 60_000});
+    let long = json!({"session_timeout_ms": SESSION.as_millis() as u64, "rebalance_timeout_ms": 60_000});
     let mut members = [Member::new(&group, None), Member::new(&group, None)];
     members.iter_mut().for_each(Member::get_id);
     let sent = members.each_mut().map(|member| member.send_join(long.clone()));
@@ -290,7 +296,7 @@ fn case_92_members_that_wait_in_a_join_or_a_sync_live() {
     assert_eq!(follower.synced(parked), (0, "0a".to_owned()));
 
     let parked = leader.send_join(long.clone());
-    test_support::wait_until("a rebalance", SLACK, || state(&mut client, &group) == "PreparingRebalance");
+    wait_until("a rebalance", SOON, || state(&mut client, &group) == "PreparingRebalance");
     beat_for(follower, SESSION + SLACK, REBALANCE_IN_PROGRESS);
     let sent = follower.send_join(long);
     assert_eq!(leader.joined(parked)["generation_id"], 2);
@@ -312,14 +318,15 @@ fn beat_for(member: &mut Member, time: Duration, code: i64) {
 fn case_93_a_leader_that_never_syncs_is_out_after_the_rebalance_timeout() {
     let mut client = connect();
     let group = group(&mut client);
-    let mut members = joined(vec![Member::new(&group, None), Member::new(&group, None)]);
+    let brief = json!({"rebalance_timeout_ms": REBALANCE.as_millis() as u64});
+    let mut members = joined_with(vec![Member::new(&group, None), Member::new(&group, None)], brief.clone());
     let (mut follower, mut leader) = (members.pop().unwrap(), members.pop().unwrap());
     let parked = follower.send_sync(&[]);
     assert_eq!(leader.beat(), 0);
-    test_support::wait_until("a rebalance", REBALANCE + SLACK, || state(&mut client, &group) == "PreparingRebalance");
+    wait_until("a rebalance", SOON, || state(&mut client, &group) == "PreparingRebalance");
     assert_eq!(follower.synced(parked).0, REBALANCE_IN_PROGRESS);
     assert_eq!((leader.beat(), follower.beat()), (UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS));
-    let sent = follower.send_join(json!({}));
+    let sent = follower.send_join(brief);
     let answer = follower.joined(sent);
     assert_eq!([&answer["generation_id"], &answer["leader"]], [&json!(2), &json!(follower.id)], "{answer}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::wait_until;
+use test_support::{SOON, wait_until};
 
 use crate::support::batch::{Batch, GZIP};
 use crate::support::brokers::{self, is_kafka, start_tidelog};
@@ -298,7 +298,7 @@ fn case_46_an_idle_producer_is_forgotten_and_one_that_goes_on_is_not() {
     };
     assert!(!gap(idle, &mut client), "forgotten at once");
     let mut sequence = 2;
-    wait_until("the idle producer is forgotten", Duration::from_secs(20), || {
+    wait_until("the idle producer is forgotten", SOON, || {
         let answer = topic.produce(&mut client, &Batch::idempotent(busy, sequence, &VALUES));
         assert_eq!(answer["error_code"], 0, "{answer}");
         sequence += 2;

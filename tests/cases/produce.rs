@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use test_support::{SOON, wait_until};
 
 use crate::support::batch::{Batch, CONTROL, GZIP, LOG_APPEND_TIME, LZ4, Record, TRANSACTIONAL, ZSTD, varint};
 use crate::support::brokers::is_kafka;
@@ -56,7 +57,7 @@ fn case_12_with_acks_0_success_is_silent() {
     client.send("Produce", 11, &produce_request(0, &[data]));
     client.expect_silence(Duration::from_millis(200));
     let other = &mut connect();
-    test_support::wait_until("the record is there", Duration::from_secs(5), || topic.offset(other, -1) == 1);
+    wait_until("the record is there", SOON, || topic.offset(other, -1) == 1);
     assert_eq!(client.call("ApiVersions", 0, &json!({}))["error_code"], 0, "the connection goes on");
 }
 

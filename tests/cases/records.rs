@@ -1,9 +1,8 @@
 //! Deleted records and the start of a log: case 85. And the features, which are kept in the same way: durably.
 
-use std::path::Path;
-use std::time::Duration;
-
 use serde_json::{Value, json};
+use std::path::Path;
+use test_support::{SOON, wait_until};
 
 use crate::support::batch::Batch;
 use crate::support::brokers::start_tidelog;
@@ -91,7 +90,7 @@ fn case_85_the_start_survives_a_kill_and_the_files_before_it_go() {
             continue;
         }
         assert_eq!(delete(&mut client, &topic, -1).0, 0);
-        test_support::wait_until("deleted segments", Duration::from_secs(30), || stored(dir.path(), &topic) == 0);
+        wait_until("deleted segments", SOON, || stored(dir.path(), &topic) == 0);
         broker.kill();
         broker.restart();
         client = Client::connect(&broker.address().to_string());

@@ -1,11 +1,13 @@
 //! What can happen to a group, and what must hold after it. The words that `stories.rs` is written in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use test_support::Broker;
+use serde_json::Value;
+use test_support::{Broker, wait_until};
 
 use crate::kinds::Kind;
 use crate::ledger::{Excuse, Ledger, PARTITIONS};
@@ -120,17 +122,29 @@ impl Story {
         self.catches_up();
     }
 
-    /// The same, in less time than it takes to notice that a member has crashed.
+    /// The same after members have left: the group heard of that long before it would have noticed by itself that they are gone.
     #[track_caller]
     #[expect(clippy::disallowed_methods, reason = "a session's time is what the wall clock is held against")]
     pub(crate) fn settles_at_once(&mut self) {
         let start = Instant::now();
-        self.waits("the members share the partitions evenly", Ledger::is_balanced);
+        wait_until("the group has the members that are there", LIMIT, || self.members_known() == self.members.len());
         let took = start.elapsed();
         // A second less: that long, at most, the member had been silent before it left.
         let limit = Duration::from_millis(self.session_ms.parse::<u64>().unwrap() - 1000);
         assert!(took < limit, "the group needed {took:?}, so the leaving was not heard");
-        self.catches_up();
+        self.settles();
+    }
+
+    /// How many members the group has for all that the broker knows.
+    #[track_caller]
+    fn members_known(&self) -> usize {
+        let mut command = Command::new(TIDELOG);
+        command.args(["group", "describe", &self.group, "--output", "json", "--bootstrap-server", &self.bootstrap]);
+        let output = command.output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+        let described: Value = serde_json::from_slice(&output.stdout).unwrap();
+        described[0]["members"].as_array().map_or(0, Vec::len)
     }
 
     #[track_caller]

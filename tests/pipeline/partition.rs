@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use test_support::wait_until;
+use test_support::{SOON, wait_until};
 
 pub(crate) struct Partition {
     pub bootstrap: String,
@@ -21,7 +21,7 @@ impl Partition {
         create_topic(bootstrap, topic, 1, &[]);
         let watcher = config(bootstrap).set("group.id", "unused").create().unwrap();
         let partition = Self { bootstrap: bootstrap.to_owned(), topic: topic.to_owned(), watcher };
-        wait_until("the new partition answers", Duration::from_secs(10), || partition.end() == Some(0));
+        wait_until("the new partition answers", SOON, || partition.end() == Some(0));
         partition
     }
 

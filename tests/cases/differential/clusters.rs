@@ -1,6 +1,7 @@
 //! ApiVersions, Metadata, DescribeCluster, InitProducerId: what a broker says of itself.
 
 use serde_json::{Value, json};
+use test_support::{SOON, wait_until};
 
 use super::compare;
 use super::peer::Peer;
@@ -171,7 +172,7 @@ fn a_topic_asked_for_is_created_when_the_request_allows_it() {
 }
 
 fn settle(peer: &mut Peer, version: i16, body: &Value) {
-    test_support::wait_until("a created topic", std::time::Duration::from_secs(10), || {
+    wait_until("a created topic", SOON, || {
         let answer = peer.client().call("Metadata", version, body);
         answer["topics"][0]["error_code"] == 0 && answer["topics"][0]["partitions"][0]["error_code"] == 0
     });

@@ -76,7 +76,7 @@ impl Peer {
             "resource_type": 2, "resource_name": topic.name, "configuration_keys": ["retention.ms"],
         }]});
         let client = &mut self.client;
-        test_support::wait_until("changes that are in force", std::time::Duration::from_secs(20), || {
+        test_support::wait_until("changes that are in force", test_support::SOON, || {
             client.call("DescribeConfigs", 4, &body)["results"][0]["configs"][0]["value"] == value.as_str()
         });
     }
@@ -89,6 +89,11 @@ impl Peer {
     /// The connection, for calls that are not compared.
     pub(super) fn client(&mut self) -> &mut Client {
         &mut self.client
+    }
+
+    /// Another connection to the same broker.
+    pub(super) fn connection(&self) -> Client {
+        Client::connect(self.address)
     }
 
     /// Makes a call whose answer is compared. The answer of a broker that closes the connection is the text "closed".

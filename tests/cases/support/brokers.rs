@@ -4,13 +4,11 @@
 //! `TIDELOG_CASES_KAFKA` may name the address of one that runs already. One broker of a kind serves all tests of a run; it
 //! outlives them by a moment, because nothing runs at the end of a test process.
 
+use serde_json::json;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
-
-use serde_json::json;
-use test_support::{Broker, RealKafka, Tidelog};
+use test_support::{Broker, RealKafka, SOON, Tidelog, wait_until};
 
 use super::client::Client;
 
@@ -113,7 +111,7 @@ pub(crate) fn start_own(properties: &[(&str, &str)]) -> Broker {
 /// The real Kafka serves before its controller has given it producer ids, and says 14 (still loading) until then.
 pub(crate) fn wait_for_producer_ids(address: &str) {
     let mut client = Client::connect(address);
-    test_support::wait_until("producer ids", Duration::from_secs(20), || {
+    wait_until("producer ids", SOON, || {
         client.call("InitProducerId", 4, &json!({"transaction_timeout_ms": 1}))["error_code"] == 0
     });
 }

@@ -1,10 +1,10 @@
 //! Members of classic groups, each with its connection.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
+use test_support::{SOON, wait_until};
 
 use super::client::Client;
+use super::message::hex;
 use super::topics::{connect, unique};
 
 const COORDINATOR_LOAD_IN_PROGRESS: i64 = 14;
@@ -17,10 +17,10 @@ pub(crate) const JOIN_WITH_ID: i16 = 9;
 /// A version of `JoinGroup` in which members have their id from the start.
 pub(crate) const JOIN_AT_ONCE: i16 = 3;
 
-/// The shortest session that a broker takes.
-pub(crate) const SESSION: Duration = Duration::from_secs(6);
-/// The time that a rebalance of these groups may take.
-pub(crate) const REBALANCE: Duration = Duration::from_secs(2);
+/// Longer than a test on a busy machine does other things than to let its members beat.
+const SESSION_MS: u64 = 60_000;
+/// Longer than such a test takes to let its members rejoin and sync.
+const REBALANCE_MS: u64 = 30_000;
 
 /// A group that no other test uses, which has a coordinator.
 pub(crate) fn group(client: &mut Client) -> String {
@@ -33,7 +33,7 @@ pub(crate) fn group(client: &mut Client) -> String {
 #[track_caller]
 pub(crate) fn find_coordinator(client: &mut Client, group: &str) {
     let waits = [COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR];
-    test_support::wait_until("a coordinator", Duration::from_secs(20), || {
+    wait_until("a coordinator", SOON, || {
         let found = client.call("FindCoordinator", 4, &json!({"key_type": 0, "coordinator_keys": [group]}));
         let left = client.call("LeaveGroup", 3, &json!({"group_id": group, "members": []}));
         let codes = [&found["coordinators"][0]["error_code"], &left["error_code"]];
@@ -53,13 +53,19 @@ pub(crate) fn with(mut object: Value, changes: Value) -> Value {
 pub(crate) fn join(group: &str, changes: Value) -> Value {
     let ordinary = json!({
         "group_id": group,
-        "session_timeout_ms": SESSION.as_millis() as u64,
-        "rebalance_timeout_ms": REBALANCE.as_millis() as u64,
+        "session_timeout_ms": SESSION_MS,
+        "rebalance_timeout_ms": REBALANCE_MS,
         "member_id": "",
         "protocol_type": "consumer",
         "protocols": [{"name": "range", "metadata": "00"}],
     });
     with(ordinary, changes)
+}
+
+/// What a classic consumer says of what it reads, in hexadecimal: version 0, one topic, no data.
+pub(crate) fn consumer_subscription(topic: &str) -> String {
+    let length = i16::try_from(topic.len()).unwrap().to_be_bytes();
+    hex(&[&[0, 0, 0, 0, 0, 1][..], &length, topic.as_bytes(), &[255; 4]].concat())
 }
 
 /// A member, and what it was told last.
@@ -78,6 +84,12 @@ impl Member {
     pub(crate) fn new(group: &str, instance: Option<&str>) -> Self {
         let instance = instance.map(str::to_owned);
         Self { client: connect(), group: group.to_owned(), id: String::new(), instance, generation: -1, leads: false }
+    }
+
+    /// The same, of a group of another broker.
+    pub(crate) fn at(address: &str, group: &str) -> Self {
+        let client = Client::connect(address);
+        Self { client, group: group.to_owned(), id: String::new(), instance: None, generation: -1, leads: false }
     }
 
     /// Gets a member id, if it is a dynamic member without one.
@@ -163,9 +175,15 @@ impl Member {
 
 /// Members of one new generation, the leader first, who have not synced.
 #[track_caller]
-pub(crate) fn joined(mut members: Vec<Member>) -> Vec<Member> {
+pub(crate) fn joined(members: Vec<Member>) -> Vec<Member> {
+    joined_with(members, json!({}))
+}
+
+/// The same, with changes to their joins.
+#[track_caller]
+pub(crate) fn joined_with(mut members: Vec<Member>, changes: Value) -> Vec<Member> {
     members.iter_mut().for_each(Member::get_id);
-    let sent: Vec<i32> = members.iter_mut().map(|member| member.send_join(json!({}))).collect();
+    let sent: Vec<i32> = members.iter_mut().map(|member| member.send_join(changes.clone())).collect();
     for (member, sent) in members.iter_mut().zip(sent) {
         member.joined(sent);
     }

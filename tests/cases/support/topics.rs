@@ -1,9 +1,8 @@
 //! Topics for the cases, and the few requests that nearly every case sends.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+use test_support::{SOON, wait_until};
 
 use super::batch::{Batch, Stored, stored};
 use super::brokers;
@@ -63,10 +62,10 @@ impl Topic {
         let all: Vec<_> = (0..partitions).map(|index| json!({"partition_index": index, "timestamp": LATEST})).collect();
         let ask = json!({"replica_id": -1, "topics": [{"name": self.name, "partitions": all}]});
         let by_id = json!({"topics": [{"name": null, "topic_id": self.id}], "allow_auto_topic_creation": false});
-        test_support::wait_until("a new topic that is known", Duration::from_secs(20), || {
+        wait_until("a new topic that is known", SOON, || {
             client.call("Metadata", 12, &by_id)["topics"][0]["error_code"] == 0
         });
-        test_support::wait_until("a new topic that is led", Duration::from_secs(20), || {
+        wait_until("a new topic that is led", SOON, || {
             let answer = client.call("ListOffsets", 8, &ask);
             let partitions = answer["topics"][0]["partitions"].as_array().unwrap();
             partitions.iter().all(|partition| partition["error_code"] == 0)

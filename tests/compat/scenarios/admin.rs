@@ -1,8 +1,6 @@
 //! Topics and their configs.
 
-use std::time::Duration;
-
-use test_support::wait_until;
+use test_support::{SOON, wait_until};
 
 use super::{Session, configs, succeed, unused_name};
 use crate::client::{At, Codec, Limit, Partition, Start};
@@ -18,7 +16,7 @@ pub(crate) fn topics_are_created_grown_and_deleted(session: &mut Session) {
     assert!(succeed(admin.list_topics()).contains(&topic), "the new topic is not listed");
     assert_eq!(succeed(admin.count_partitions(&topic)), 2);
     succeed(admin.create_partitions(&topic, 5));
-    wait_until("five partitions", Duration::from_secs(10), || matches!(admin.count_partitions(&topic), Ok(5)));
+    wait_until("five partitions", SOON, || matches!(admin.count_partitions(&topic), Ok(5)));
     let shrink = admin.create_partitions(&topic, 3).expect_err("partitions cannot be taken away");
     assert!(matches!(shrink.code, Some(INVALID_PARTITIONS) | None), "{shrink}");
 
@@ -30,7 +28,7 @@ pub(crate) fn topics_are_created_grown_and_deleted(session: &mut Session) {
 
     let admin = session.admin();
     succeed(admin.delete_topic(&topic));
-    wait_until("the topic is gone", Duration::from_secs(10), || admin.describe_configs(&topic).is_err());
+    wait_until("the topic is gone", SOON, || admin.describe_configs(&topic).is_err());
 }
 
 pub(crate) fn a_topic_created_twice_is_refused(session: &mut Session) {
@@ -46,11 +44,9 @@ pub(crate) fn a_deleted_topic_comes_back_empty(session: &mut Session) {
     session.write(&partition, Codec::None, &rows(10), 0);
     let admin = session.admin();
     succeed(admin.delete_topic(&topic));
-    wait_until("the topic's name is free", Duration::from_secs(10), || {
-        admin.create_topic(&topic, 1, &configs(&[])).is_ok()
-    });
+    wait_until("the topic's name is free", SOON, || admin.create_topic(&topic, 1, &configs(&[])).is_ok());
     // A reader of the topic that is gone must not be shown its records; a new client knows nothing of it.
-    wait_until("the new topic is empty", Duration::from_secs(10), || {
+    wait_until("the new topic is empty", SOON, || {
         matches!(session.client.list_offset(&partition, At::Latest), Ok(Some(0)))
     });
 }
@@ -70,7 +66,7 @@ pub(crate) fn configs_are_described_and_altered(session: &mut Session) {
     let altered = |admin: &mut dyn crate::client::Admin| {
         admin.describe_configs(&topic).is_ok_and(|now| now["max.message.bytes"] == "4000000")
     };
-    wait_until("the altered config", Duration::from_secs(10), || altered(&mut *admin));
+    wait_until("the altered config", SOON, || altered(&mut *admin));
     let described = succeed(admin.describe_configs(&topic));
     assert_eq!(described["segment.bytes"], "1048576");
     let kept = if replacing { "604800000" } else { "123456789" };

@@ -8,9 +8,7 @@ mod seek;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-use test_support::wait_until;
+use test_support::{SOON, wait_until};
 
 use crate::client::{Abilities, Admin, At, Client, Codec, Configs, Consumer, Limit, Outcome, Partition};
 use crate::drivers::{Kind, Librdkafka};
@@ -98,7 +96,7 @@ impl Session {
         let topic = unused_name(self.abilities().name);
         let admin = self.admin();
         succeed(admin.create_topic(&topic, partitions, &configs(set)));
-        wait_until("the new topic has configs", Duration::from_secs(10), || admin.describe_configs(&topic).is_ok());
+        wait_until("the new topic has configs", SOON, || admin.describe_configs(&topic).is_ok());
         wait_for_leaders(self.client.as_mut(), &topic, partitions);
         topic
     }
@@ -118,7 +116,7 @@ impl Session {
 fn wait_for_leaders(client: &mut dyn Client, topic: &str, partitions: u32) {
     for index in 0..i32::try_from(partitions).unwrap() {
         let partition = Partition::new(topic, index);
-        wait_until("the new partition has a leader", Duration::from_secs(10), || {
+        wait_until("the new partition has a leader", SOON, || {
             matches!(client.list_offset(&partition, At::Latest), Ok(Some(0)))
         });
     }

@@ -13,6 +13,6 @@ mod tools;
 pub use broker::Broker;
 pub use clients::{go_client, java_application, java_client, node_client, python_client};
 pub use kafka::{RealKafka, kafka_tool};
-pub use process::{free_port, terminate, wait_until};
+pub use process::{SOON, free_port, terminate, wait_until};
 pub use tidelog::Tidelog;
 pub use tools::{Part, install, system_command};

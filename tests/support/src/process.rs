@@ -10,6 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 const PORT_FIRST: u32 = 14_000;
 const PORTS: u32 = 18_000;
 
+/// For what comes in a moment by itself, on a machine that is busy with other tests.
+pub const SOON: Duration = Duration::from_mins(1);
+
 /// A TCP port of 127.0.0.1 that nobody listened on a moment ago.
 ///
 /// It lies below the ports that the kernel gives to clients (32768 and up). Among those a client that tries to reach a broker
