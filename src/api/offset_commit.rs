@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use coordinator::group::event::{CommitPartition, CommitTopic, OffsetCommit as Event, OffsetCommitReply};
-use model::{ErrorCode, TopicId};
+use model::ErrorCode;
 use protocol::ApiKey;
 use protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
@@ -34,7 +34,9 @@ impl Api for OffsetCommit {
         request: OffsetCommitRequest<'_>,
     ) -> Reply<OffsetCommitResponse> {
         let image = broker.metadata.image();
-        let judged = request.topics.iter().map(|topic| judge(&image, topic, context.version));
+        // A topic without partitions is not answered.
+        let asked = request.topics.iter().filter(|topic| !topic.partitions.is_empty());
+        let judged = asked.map(|topic| judge(&image, topic, context.version));
         let (topics, wanted): (Vec<_>, Vec<_>) = judged.unzip();
         let wanted: Vec<CommitTopic> = wanted.into_iter().flatten().collect();
         if wanted.is_empty() {
@@ -77,8 +79,8 @@ fn judge(
     };
     let wanted = |known: &Arc<Topic>| CommitTopic {
         name: known.name.as_str().to_owned(),
-        // Only who names the id has said which topic of this name it has read.
-        id: if has_id { known.id } else { TopicId::ZERO },
+        // Also where the client has only named it: an offset is of the topic that has the name now.
+        id: known.id,
         partitions: topic.partitions.iter().filter(|partition| exists(partition)).map(commit).collect(),
     };
     (answer, known.map(wanted).filter(|wanted| !wanted.partitions.is_empty()))

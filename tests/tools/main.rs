@@ -53,7 +53,7 @@ fn kafkas_own_tools_print_the_same() {
 /// The broker that is tested: ours, unless `TIDELOG_TEST_BROKER` says otherwise.
 fn on_ours(scripts: &[Script]) -> Vec<Printed> {
     let broker = Broker::start(env!("CARGO_BIN_EXE_tidelog"));
-    let mut side = Side::new(&broker.address());
+    let mut side = Side::new(&broker.address(), broker.data());
     if matches!(broker, Broker::Kafka(_)) {
         prepare(&mut side);
     }
@@ -65,7 +65,7 @@ fn on_ours(scripts: &[Script]) -> Vec<Printed> {
 
 fn on_kafka(scripts: &[Script]) -> Vec<Printed> {
     let broker = RealKafka::start(&[]);
-    let mut side = Side::new(&broker.address());
+    let mut side = Side::new(&broker.address(), broker.data());
     prepare(&mut side);
     run(&mut side, scripts)
 }

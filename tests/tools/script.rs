@@ -1,11 +1,12 @@
 //! Files of command lines.
 //!
 //! A line is a tool's name and its arguments, separated by spaces; behind ` << ` stands what it reads, with `\n` for line ends.
-//! `{broker}` is the broker's address, `{dir}` a directory of the side's own. Besides there are:
+//! `{broker}` is the broker's address, `{data}` the directory with its data, `{dir}` a directory of the side's own. Besides there are:
 //!
 //! - `@file NAME TEXT`: a file in `{dir}`
 //! - `@start NAME LINE`, `@stop NAME`: a tool that runs on in a process of its own, until it is asked to end
 //! - `@until TEXT LINE`: runs the line again and again until it prints TEXT; nothing of it is compared
+//! - `@while TEXT LINE`: the same until it does not print TEXT any more
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub(crate) enum Step {
     Start { name: String, run: Run },
     Stop { name: String },
     Until { text: String, run: Run },
+    While { text: String, run: Run },
 }
 
 /// A run of a tool.
@@ -70,6 +72,7 @@ impl Step {
             "start" => Self::Start { name: first, run: Run::parse(&rest) },
             "stop" => Self::Stop { name: first },
             "until" => Self::Until { text: first, run: Run::parse(&rest) },
+            "while" => Self::While { text: first, run: Run::parse(&rest) },
             _ => panic!("{line}: there is no such directive"),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const ELSEWHERE: [(&str, &str); 4] = [
 const ALONE: [&str; 2] = ["VerifiableConsumer", "VerifiableProducer"];
 
 /// How long `@until` tries.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What a tool printed, in words that do not depend on the side.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct Printed {
 #[derive(Debug)]
 pub(crate) struct Side {
     broker: String,
+    data: PathBuf,
     dir: tempfile::TempDir,
     jars: String,
     driver: Child,
@@ -44,13 +46,13 @@ pub(crate) struct Side {
 
 impl Side {
     #[track_caller]
-    pub(crate) fn new(broker: &str) -> Self {
+    pub(crate) fn new(broker: &str, data: PathBuf) -> Self {
         let jars = format!("{}/*", install(Part::KafkaToolJars).display());
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/java/ToolDriver.java");
         let mut driver = java(&jars).arg(source).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (requests, results) = (driver.stdin.take().unwrap(), BufReader::new(driver.stdout.take().unwrap()));
         let dir = tempfile::tempdir().unwrap();
-        Self { broker: broker.to_owned(), dir, jars, driver, requests, results, running: BTreeMap::new() }
+        Self { broker: broker.to_owned(), data, dir, jars, driver, requests, results, running: BTreeMap::new() }
     }
 
     /// Does what a line says; what is to be compared.
@@ -63,11 +65,11 @@ impl Side {
                 None
             }
             Step::Until { text, run } => {
-                let mut last = String::new();
-                wait_until(&format!("{text} in what {} prints", run.tool), PATIENCE, || {
-                    last = self.tool(run).output;
-                    last.contains(text.as_str())
-                });
+                wait_until(&format!("{text} in what {} prints", run.tool), PATIENCE, || self.prints(run, text));
+                None
+            }
+            Step::While { text, run } => {
+                wait_until(&format!("no {text} in what {} prints", run.tool), PATIENCE, || !self.prints(run, text));
                 None
             }
             Step::Start { name, run } => {
@@ -87,11 +89,17 @@ impl Side {
     }
 
     #[track_caller]
+    fn prints(&mut self, run: &Run, text: &str) -> bool {
+        self.tool(run).output.contains(text)
+    }
+
+    #[track_caller]
     fn tool(&mut self, run: &Run) -> Printed {
         let printed = if ALONE.contains(&run.tool.as_str()) { self.run_alone(run) } else { self.run_driven(run) };
         let plain = |text: &str| {
-            let dir = self.dir.path().to_string_lossy();
-            text.replace(&self.broker, "BROKER").replace(dir.as_ref(), "DIRECTORY")
+            let (data, dir) = (self.data.to_string_lossy(), self.dir.path().to_string_lossy());
+            let text = text.replace(&self.broker, "BROKER");
+            text.replace(data.as_ref(), "DATA").replace(dir.as_ref(), "DIRECTORY")
         };
         let [exit, output, complaints] = printed;
         Printed { exit, output: plain(&output), complaints: plain(&complaints) }
@@ -124,8 +132,10 @@ impl Side {
     }
 
     fn arguments<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = String> + 'a {
-        let dir = self.dir.path().to_string_lossy().into_owned();
-        run.arguments.iter().map(move |word| word.replace("{broker}", &self.broker).replace("{dir}", &dir))
+        let (data, dir) = (self.data.to_string_lossy(), self.dir.path().to_string_lossy());
+        let filled_in =
+            move |word: &String| word.replace("{broker}", &self.broker).replace("{data}", &data).replace("{dir}", &dir);
+        run.arguments.iter().map(filled_in)
     }
 }
 

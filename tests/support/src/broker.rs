@@ -1,6 +1,6 @@
 //! The broker that a test of behaviour speaks to, whichever it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{RealKafka, Tidelog};
 
@@ -53,6 +53,20 @@ impl Broker {
             Self::Tidelog(broker, _) => broker.address().to_string(),
             Self::Kafka(kafka) => kafka.address(),
             Self::Running(address) => address.clone(),
+        }
+    }
+
+    /// The folder with the partitions' folders.
+    ///
+    /// # Panics
+    /// When somebody else started the broker.
+    #[must_use]
+    #[track_caller]
+    pub fn data(&self) -> PathBuf {
+        match self {
+            Self::Tidelog(_, dir) => dir.path().join("data"),
+            Self::Kafka(kafka) => kafka.data(),
+            Self::Running(address) => panic!("the data of the broker at {address} is out of reach"),
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Committed {
     /// The next offset to read.
     pub(crate) offset: i64,
     pub(crate) commit_timestamp: Timestamp,
-    /// Of the topic that was read; zero if it was committed by name only.
+    /// Of the topic that was read; zero where the record has no place for it.
     pub(crate) topic_id: TopicId,
     /// What few offsets have.
     rare: Option<Box<Rare>>,
