@@ -33,7 +33,8 @@ impl Api for OffsetDelete {
         let image = broker.metadata.image();
         let mut event = Event { group_id: request.group_id.to_owned(), topics: Vec::new() };
         let mut topics = Vec::with_capacity(request.topics.len());
-        for topic in &request.topics {
+        // A topic without partitions is not answered.
+        for topic in request.topics.iter().filter(|topic| !topic.partitions.is_empty()) {
             let known = image.topic(topic.name);
             let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
             let judged: Vec<_> =

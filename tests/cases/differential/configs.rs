@@ -191,6 +191,9 @@ fn incremental_alter_configs_of_a_topic() {
                 step(&[("cleanup.policy", SUBTRACT, json!("delete"))]);
                 step(&[("cleanup.policy", SUBTRACT, json!("compact"))]);
                 step(&[("cleanup.policy", APPEND, json!("shred"))]);
+                for list in ["compact,,delete", "compact,", "compact,compact", ",", ""] {
+                    step(&[("cleanup.policy", SET, json!(list))]);
+                }
                 step(&[("cleanup.policy", DELETE, Value::Null)]);
                 step(&[("cleanup.policy", SUBTRACT, json!("delete"))]);
                 step(&[("cleanup.policy", APPEND, Value::Null)]);

@@ -1,12 +1,11 @@
 //! The requests of classic groups, in every version.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
+use test_support::{SOON, wait_until};
 
 use super::compare;
 use super::peer::Peer;
-use crate::support::groups::{find_coordinator, join, state, with};
+use crate::support::groups::{JOIN_AT_ONCE, find_coordinator, join, state, with};
 
 fn group(peer: &mut Peer, name: &str) -> String {
     let group = peer.name(name);
@@ -29,7 +28,7 @@ fn join_as(peer: &mut Peer, version: i16, body: &Value, member: &str) -> String 
 /// Waits for the group's first record. The real Kafka tells a member its id before that is written, and describes what is.
 #[track_caller]
 fn wait_until_written(peer: &mut Peer, group: &str) {
-    test_support::wait_until("a group", Duration::from_secs(10), || state(peer.client(), group) == "Empty");
+    wait_until("a group", SOON, || state(peer.client(), group) == "Empty");
 }
 
 fn describe(peer: &mut Peer, group: &str) {
@@ -174,6 +173,85 @@ fn a_static_member_and_its_successor() {
         leave_all(peer, &group, "", Some("two"));
         leave_all(peer, &group, "", Some("one"));
         ask_all(peer, &group, &rebalanced, Some("one"), 2);
+        describe(peer, &group);
+    });
+}
+
+#[test]
+fn joins_as_no_client_sends_them() {
+    compare(|peer| {
+        let protocol = |name: &str, metadata: &str| json!({"name": name, "metadata": metadata});
+        let many: Value = (0..300).map(|number| protocol(&format!("p{number}"), "00")).collect();
+        // A protocol that is named twice is not asked: the real one never answers, and its group is stuck.
+        let odd = [
+            json!({"group_instance_id": ""}),
+            json!({"group_instance_id": "."}),
+            json!({"group_instance_id": "a b/\u{e4}"}),
+            json!({"group_instance_id": "i".repeat(250)}),
+            json!({"rebalance_timeout_ms": 0}),
+            json!({"rebalance_timeout_ms": -1}),
+            json!({"rebalance_timeout_ms": i32::MIN}),
+            json!({"rebalance_timeout_ms": i32::MAX}),
+            json!({"session_timeout_ms": 6_000}),
+            json!({"session_timeout_ms": 1_800_000}),
+            json!({"protocols": [protocol("", "")]}),
+            json!({"protocols": [protocol("other", "ff".repeat(100_000).as_str()), protocol("range", "")]}),
+            json!({"protocols": many}),
+            json!({"protocol_type": " "}),
+            json!({"protocol_type": "t".repeat(1000)}),
+        ];
+        let mut sent = Vec::new();
+        for (number, changes) in odd.into_iter().enumerate() {
+            let group = group(peer, &format!("odd-{number}"));
+            let version = if changes["group_instance_id"].is_null() { JOIN_AT_ONCE } else { 5 };
+            let body = join(&group, changes);
+            let mut client = peer.connection();
+            let correlation_id = client.send("JoinGroup", version, &body);
+            sent.push((client, version, body, correlation_id));
+        }
+        for (number, (mut client, version, body, correlation_id)) in sent.into_iter().enumerate() {
+            let answer = client.answer("JoinGroup", version, correlation_id);
+            peer.mask(answer["member_id"].as_str().unwrap(), &format!("member {number}"));
+            peer.note("JoinGroup", version, &body, &answer);
+        }
+    });
+}
+
+#[test]
+fn rejoins_syncs_and_leaves_as_no_client_sends_them() {
+    compare(|peer| {
+        let group = group(peer, "odd");
+        let member = join_as(peer, JOIN_AT_ONCE, &join(&group, json!({})), "member");
+        let of = |generation: i32, assignments: Value| json!({"group_id": group, "generation_id": generation, "member_id": member, "assignments": assignments});
+        let to = |id: &str, assignment: &str| json!({"member_id": id, "assignment": assignment});
+        peer.call(
+            "SyncGroup",
+            3,
+            &of(1, json!([to(&member, "0a"), to(&member, "0b"), to("", "0c"), to("nobody", "0d")])),
+        );
+        describe(peer, &group);
+        peer.call("SyncGroup", 3, &of(1, json!([to(&member, "0e")])));
+        let mut generation = 1;
+        for protocols in [
+            json!([{"name": "range", "metadata": ""}]),
+            json!([{"name": "other", "metadata": "01"}, {"name": "range", "metadata": "02"}]),
+            json!([]),
+        ] {
+            let body = join(&group, json!({"member_id": member, "protocols": protocols}));
+            let joined = peer.call("JoinGroup", JOIN_AT_ONCE, &body);
+            if joined["error_code"] == 0 {
+                generation = i32::try_from(joined["generation_id"].as_i64().unwrap()).unwrap();
+            }
+            describe(peer, &group);
+            peer.call("SyncGroup", 3, &of(generation, json!([])));
+            describe(peer, &group);
+        }
+        let leaving = json!({"member_id": member});
+        for version in 3..=5 {
+            let members =
+                json!([leaving, leaving, {"member_id": ""}, {"member_id": "nobody", "group_instance_id": "one"}]);
+            peer.call("LeaveGroup", version, &json!({"group_id": group, "members": members}));
+        }
         describe(peer, &group);
     });
 }

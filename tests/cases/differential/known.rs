@@ -6,7 +6,11 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("DescribeConfigs", "configs/min.insync.replicas/synonyms", MIN_INSYNC),
     ("DescribeConfigs", "configs/min.insync.replicas", MIN_INSYNC),
     ("CreateTopics", "configs/min.insync.replicas/config_source", MIN_INSYNC),
+    ("ConsumerGroupHeartbeat", "heartbeat_interval_ms", SETTLING),
 ];
+
+const SETTLING: &str = "a member is told to come back sooner while its group settles, so that many who join at once are \
+     balanced sooner";
 
 const MIN_INSYNC: &str = "Kafka makes this key a dynamic default of the cluster when it finalizes \
      eligible.leader.replicas.version, which ours does not";

@@ -11,11 +11,15 @@ mod peer;
 mod administration;
 mod clusters;
 mod configs;
+mod consumer_groups;
 mod fetches;
+mod group_directory;
+mod group_offsets;
 mod groups;
 mod offsets;
 mod produces;
 mod records;
+mod resources;
 mod topics;
 
 use std::collections::BTreeMap;

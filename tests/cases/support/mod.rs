@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod brokers;
 pub(crate) mod client;
+pub(crate) mod consumer_groups;
 pub(crate) mod groups;
 pub(crate) mod message;
 pub(crate) mod schema;

@@ -42,11 +42,9 @@ impl GroupShard {
         reply_to: ReplyTo,
         out: &mut GroupOutcome,
     ) {
-        let asked_as = request.member_id.clone();
-        let reply = self.join_as_classic(context, request, out).unwrap_or_else(|refused| JoinGroupReply {
-            member_id: refused.1.unwrap_or(asked_as),
-            ..join_reply(refused.0)
-        });
+        let reply = self
+            .join_as_classic(context, request, out)
+            .unwrap_or_else(|(error, member_id)| JoinGroupReply { member_id, ..join_reply(error) });
         out.replies.push((reply_to, GroupReply::JoinGroup(reply)));
     }
 
@@ -55,13 +53,13 @@ impl GroupShard {
         context: &Context<'_>,
         request: JoinGroup,
         out: &mut GroupOutcome,
-    ) -> Result<JoinGroupReply, (ErrorCode, Option<String>)> {
+    ) -> Result<JoinGroupReply, (ErrorCode, String)> {
         let group_id = request.group_id.clone();
         let (rebalance_timeout_ms, protocol) =
             (request.rebalance_timeout_ms, request.protocols.first().map(|(name, _)| name.clone()));
         let join = self.judge_classic_join(context, request)?;
         let accepted = self.accept_classic_join(context, &group_id, &join, out);
-        let is_classic = accepted.map_err(|refusal| (refusal.error, None))?;
+        let is_classic = accepted.map_err(|refusal| (refusal.error, String::new()))?;
         let generation_id = match self.consumer(&group_id).and_then(|group| group.member(&join.member_id)) {
             Some(member) => member.current.epoch,
             None => is_classic.unwrap_or(-1),
@@ -81,13 +79,10 @@ impl GroupShard {
         })
     }
 
-    /// Whether the member may join, and as whom. Changes nothing.
-    fn judge_classic_join(
-        &self,
-        context: &Context<'_>,
-        request: JoinGroup,
-    ) -> Result<Join, (ErrorCode, Option<String>)> {
-        let refuse = |error: ErrorCode| (error, None);
+    /// Whether the member may join, and as whom. Changes nothing. Who is refused is told no member id, unless it is to come
+    /// back with it.
+    fn judge_classic_join(&self, context: &Context<'_>, request: JoinGroup) -> Result<Join, (ErrorCode, String)> {
+        let refuse = |error: ErrorCode| (error, String::new());
         self.refuse_damaged(&request.group_id).map_err(refuse)?;
         let group = self.consumer(&request.group_id).ok_or(refuse(ErrorCode::UnknownMemberId))?;
         if context.settings.consumer_migration_policy == MigrationPolicy::Disabled {
@@ -98,18 +93,18 @@ impl GroupShard {
         let owner = request.group_instance_id.as_deref().and_then(|instance| group.member_of_instance(instance));
         let max = usize::try_from(context.settings.consumer_max_size).unwrap_or(0);
         if owner.is_none() && group.member(&member_id).is_none() && group.members().len() >= max {
-            return Err((ErrorCode::GroupMaxSizeReached, Some(String::new())));
+            return Err(refuse(ErrorCode::GroupMaxSizeReached));
         }
         let said = request.protocols.iter().map(|(name, metadata)| name.len().saturating_add(metadata.len()));
         if said.fold(group.bytes(), usize::saturating_add) > context.settings.group_bytes_max {
-            return Err((ErrorCode::GroupMaxSizeReached, Some(String::new())));
+            return Err(refuse(ErrorCode::GroupMaxSizeReached));
         }
         let known = request.protocols.iter().any(|(name, _)| group.all_know_protocol(name));
         if request.protocol_type != CONSUMER || !known {
             return Err(refuse(ErrorCode::InconsistentGroupProtocol));
         }
         if is_unknown && request.requires_known_member_id {
-            return Err((ErrorCode::MemberIdRequired, Some(member_id)));
+            return Err((ErrorCode::MemberIdRequired, member_id));
         }
         let replaces = match (&request.group_instance_id, owner) {
             (Some(_), Some(owner)) if is_unknown => Some(owner.to_owned()),
@@ -118,7 +113,7 @@ impl GroupShard {
             _ => None,
         };
         let metadata = request.protocols.first().map(|(_, metadata)| metadata.clone()).unwrap_or_default();
-        let subscription = Subscription::read(&metadata).map_err(|_| refuse(ErrorCode::UnknownServerError))?;
+        let subscription = Subscription::read(&metadata).map_err(|_| refuse(ErrorCode::InconsistentGroupProtocol))?;
         let before = group.member(replaces.as_deref().unwrap_or(&member_id));
         Ok(Join {
             downgrades: owner.and_then(|owner| group.member(owner)).is_some_and(|owner| {
@@ -281,8 +276,7 @@ impl GroupShard {
         out: &mut GroupOutcome,
     ) -> Result<LeaveGroupReply, ErrorCode> {
         self.refuse_damaged(&request.group_id)?;
-        let group = self.consumer(&request.group_id).filter(|group| !group.is_empty());
-        let group = group.ok_or(ErrorCode::UnknownMemberId)?;
+        let group = self.consumer(&request.group_id).ok_or(ErrorCode::UnknownMemberId)?;
         let mut leaving = Vec::new();
         let mut members = Vec::with_capacity(request.members.len());
         for member in &request.members {
