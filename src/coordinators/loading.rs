@@ -136,8 +136,8 @@ impl Loading {
                 None => self.name(log, offset, &"the record has no key"),
                 Some(key) if !is_right => {
                     let problem = "the checksum of its batch is wrong";
-                    self.shard.distrust(key, problem);
-                    self.name(log, offset, &problem);
+                    let group_id = self.shard.distrust(key, problem);
+                    self.name_group(log, offset, group_id.as_deref(), &problem);
                 }
                 Some(key) => {
                     let replayed = self.shard.replay(key, value);
@@ -150,8 +150,12 @@ impl Loading {
     }
 
     fn name_refused(&mut self, log: &PartitionLog, offset: i64, error: &ReplayError) {
-        let group_id = error.id.as_deref().unwrap_or("not known");
-        self.name(log, offset, &format_args!("group {group_id}: {error}"));
+        self.name_group(log, offset, error.id.as_deref(), error);
+    }
+
+    fn name_group(&mut self, log: &PartitionLog, offset: i64, group_id: Option<&str>, problem: &dyn std::fmt::Display) {
+        let group_id = group_id.unwrap_or("not known");
+        self.name(log, offset, &format_args!("group {group_id}: {problem}"));
     }
 
     fn name_fault(&mut self, log: &PartitionLog, batch: &BatchView<'_>, fault: &RecordFault) {

@@ -14,9 +14,12 @@
 #![expect(clippy::needless_pass_by_value, reason = "a JSON value is made where it is passed")]
 
 mod admin;
+mod consumer_groups;
 mod differential;
 mod fetch;
 mod framing;
+mod group_loading;
+mod group_offsets;
 mod groups;
 mod idempotence;
 mod offsets;

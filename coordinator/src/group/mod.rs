@@ -166,11 +166,12 @@ impl GroupShard {
         self.damaged.get(group_id).map(String::as_str)
     }
 
-    /// Refuses the group that a record belongs to: the bytes of its batch are not those that were written.
-    pub fn distrust(&mut self, key: &[u8], problem: &str) {
-        if let Ok(Some(record)) = GroupRecord::decode(key, None) {
-            self.damaged.insert(record.group_id().to_owned(), problem.to_owned());
-        }
+    /// Refuses the group that a record belongs to: the bytes of its batch are not those that were written. Returns the group,
+    /// if its name can be read.
+    pub fn distrust(&mut self, key: &[u8], problem: &str) -> Option<String> {
+        let group_id = GroupRecord::decode(key, None).ok().flatten()?.group_id().to_owned();
+        self.damaged.insert(group_id.clone(), problem.to_owned());
+        Some(group_id)
     }
 
     /// Makes a decided record part of the state and of the outcome.
