@@ -27,9 +27,9 @@ fn body(group: &str, topic: &Topic, partitions: Value, who: Value) -> Value {
     with(json!({"group_id": group, "topics": topics}), who)
 }
 
-/// The code of a commit of partition 0.
+/// The code of a commit of partition 0: the offset, and who commits it.
 #[track_caller]
-fn commit(client: &mut Client, version: i16, group: &str, topic: &Topic, offset: i64, who: Value) -> i64 {
+fn commit(client: &mut Client, version: i16, group: &str, topic: &Topic, (offset, who): (i64, Value)) -> i64 {
     let partition = json!({"partition_index": 0, "committed_offset": offset, "committed_metadata": ""});
     let answer = client.call("OffsetCommit", version, &body(group, topic, json!([partition]), who));
     answer["topics"][0]["partitions"][0]["error_code"].as_i64().unwrap()
@@ -86,7 +86,7 @@ fn case_94_a_classic_group_with_members_is_not_deleted_nor_its_offsets_of_what_t
     assert_eq!(member.synced(sent).0, 0);
     let who = json!({"generation_id_or_member_epoch": 1, "member_id": member.id});
     for topic in [&read, &other] {
-        assert_eq!(commit(&mut client, COMMIT, &group, topic, 5, who.clone()), 0);
+        assert_eq!(commit(&mut client, COMMIT, &group, topic, (5, who.clone())), 0);
     }
     assert_eq!(delete_offset(&mut client, &group, &read), (0, json!(GROUP_SUBSCRIBED_TO_TOPIC)));
     assert_eq!(delete_offset(&mut client, &group, &other), (0, json!(0)));
@@ -108,7 +108,7 @@ fn case_94_a_kip_848_group_with_members_is_not_deleted_nor_its_offsets_of_what_t
     settle(&mut [&mut member], &[1]);
     let who = json!({"generation_id_or_member_epoch": member.epoch, "member_id": "me"});
     for topic in [&read, &other] {
-        assert_eq!(commit(&mut client, COMMIT, &group, topic, 5, who.clone()), 0);
+        assert_eq!(commit(&mut client, COMMIT, &group, topic, (5, who.clone())), 0);
     }
     for version in 0..=3 {
         assert_eq!(delete(&mut client, version, &group), NON_EMPTY_GROUP);
@@ -130,7 +130,7 @@ fn case_97_an_epoch_that_is_not_the_members_neither_commits_nor_fetches() {
     let epoch = member.epoch;
     let as_in = |epoch: i64| json!({"generation_id_or_member_epoch": epoch, "member_id": "me"});
     for version in 2..=10 {
-        let mut code = |epoch: i64| commit(&mut client, version, &group, &topic, 7, as_in(epoch));
+        let mut code = |epoch: i64| commit(&mut client, version, &group, &topic, (7, as_in(epoch)));
         if version < EPOCHS_FROM {
             assert_eq!(code(epoch), UNSUPPORTED_VERSION, "v{version}");
         } else {
@@ -138,7 +138,7 @@ fn case_97_an_epoch_that_is_not_the_members_neither_commits_nor_fetches() {
             assert_eq!(code(epoch), 0, "v{version}");
         }
         let nobody = json!({"generation_id_or_member_epoch": epoch, "member_id": "nobody"});
-        assert_eq!(commit(&mut client, version, &group, &topic, 7, nobody), UNKNOWN_MEMBER_ID, "v{version}");
+        assert_eq!(commit(&mut client, version, &group, &topic, (7, nobody)), UNKNOWN_MEMBER_ID, "v{version}");
     }
     for version in EPOCHS_FROM..=10 {
         let mut code = |member: Value, epoch: i64| {
@@ -205,10 +205,10 @@ fn case_99_who_commits_without_a_group_makes_one_only_without_a_generation() {
         for generation in [0, 1, 7] {
             let expected = if version < EPOCHS_FROM { ILLEGAL_GENERATION } else { GROUP_ID_NOT_FOUND };
             let who = json!({"generation_id_or_member_epoch": generation, "member_id": "me"});
-            assert_eq!(commit(&mut client, version, &group, &topic, 5, who), expected, "v{version}");
+            assert_eq!(commit(&mut client, version, &group, &topic, (5, who)), expected, "v{version}");
         }
         assert_eq!(state(&mut client, &group), "Dead", "v{version}");
-        assert_eq!(commit(&mut client, version, &group, &topic, 5, json!({})), 0, "v{version}");
+        assert_eq!(commit(&mut client, version, &group, &topic, (5, json!({}))), 0, "v{version}");
         assert_eq!(state(&mut client, &group), "Empty", "v{version}");
         assert_eq!(fetch(&mut client, &group, &topic), offset(5));
         assert_eq!(delete(&mut client, 2, &group), 0);
@@ -222,11 +222,11 @@ fn case_99_who_is_no_member_does_not_commit_in_a_group_with_members() {
     let group = group(&mut client);
     let mut member = stable(vec![Member::new(&group, None)]).remove(0);
     for version in 2..=10 {
-        assert_eq!(commit(&mut client, version, &group, &topic, 5, json!({})), UNKNOWN_MEMBER_ID, "v{version}");
+        assert_eq!(commit(&mut client, version, &group, &topic, (5, json!({}))), UNKNOWN_MEMBER_ID, "v{version}");
     }
     assert_eq!(fetch(&mut client, &group, &topic), nothing());
     assert_eq!(member.leave(), 0);
-    assert_eq!(commit(&mut client, COMMIT, &group, &topic, 5, json!({})), 0);
+    assert_eq!(commit(&mut client, COMMIT, &group, &topic, (5, json!({}))), 0);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn case_100_what_was_never_committed_is_no_error() {
     let (topic, other) = (Topic::create(&mut client), Topic::create(&mut client));
     let group = group(&mut client);
     assert_eq!(fetch(&mut client, &group, &topic), nothing(), "there is no group");
-    assert_eq!(commit(&mut client, COMMIT, &group, &topic, 5, json!({})), 0);
+    assert_eq!(commit(&mut client, COMMIT, &group, &topic, (5, json!({}))), 0);
     assert_eq!([fetch(&mut client, &group, &topic), fetch(&mut client, &group, &other)], [offset(5), nothing()]);
     for version in 1..=7 {
         let topics =
@@ -263,10 +263,10 @@ fn case_100_offsets_expire_but_not_while_their_group_has_members() {
     assert_eq!(member.synced(sent).0, 0);
     // Up to version 4 the client says how long its offsets are kept.
     let briefly = |generation: i64, member: &str| json!({"generation_id_or_member_epoch": generation, "member_id": member, "retention_time_ms": 1});
-    assert_eq!(commit(&mut client, 4, group, &topic, 5, briefly(1, &member.id)), 0);
-    assert_eq!(commit(&mut client, COMMIT, simple, &topic, 7, json!({})), 0);
+    assert_eq!(commit(&mut client, 4, group, &topic, (5, briefly(1, &member.id))), 0);
+    assert_eq!(commit(&mut client, COMMIT, simple, &topic, (7, json!({}))), 0);
     let other = Topic::create(&mut client);
-    assert_eq!(commit(&mut client, 4, simple, &other, 6, briefly(-1, "")), 0);
+    assert_eq!(commit(&mut client, 4, simple, &other, (6, briefly(-1, ""))), 0);
     let gone = |client: &mut Client, group: &str, topic: &Topic| fetch(client, group, topic) == nothing();
     // Of the two that were to be kept for a moment, that of the group without members goes.
     wait_until("an offset that expires", SOON, || gone(&mut client, simple, &other));
@@ -288,7 +288,7 @@ fn case_100_an_acknowledged_commit_survives_a_kill() {
     }
     for round in 1..=3 {
         for (group, index) in groups.iter().zip(0..) {
-            assert_eq!(commit(&mut client, COMMIT, group, &topic, 100 * round + index, json!({})), 0);
+            assert_eq!(commit(&mut client, COMMIT, group, &topic, (100 * round + index, json!({}))), 0);
         }
         broker.kill();
         broker.restart();

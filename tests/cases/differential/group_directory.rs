@@ -83,12 +83,7 @@ fn describe_groups_of_each_kind() {
         for include in [false, true] {
             for version in 0..=6 {
                 let mut ask = |names: &[&str]| {
-                    let body = json!({"groups": names});
-                    let body = if version < 3 {
-                        body
-                    } else {
-                        json!({"groups": names, "include_authorized_operations": include})
-                    };
+                    let body = json!({"groups": names, "include_authorized_operations": include});
                     let mut answer = peer.client().call("DescribeGroups", version, &body);
                     peer.sort(&mut answer["groups"]);
                     peer.note("DescribeGroups", version, &body, &answer);

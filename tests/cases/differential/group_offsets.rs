@@ -139,27 +139,23 @@ fn commits_and_fetches_of_those_who_are_in_no_group() {
         commits(peer, 9, &commit(&simple, json!([of(&topic, json!([offset(0, 5)]))])));
         let nobody = group(peer, "nobody");
         for group in [simple.as_str(), &nobody, ""] {
-            for version in COMMITS {
-                for (generation, member) in [(0, ""), (1, "me"), (-1, "me"), (-2, ""), (-1, "")] {
-                    if group != simple && generation < 0 {
-                        // That makes it, and other tests use the one without a name.
-                        continue;
-                    }
-                    let who = json!({"generation_id_or_member_epoch": generation, "member_id": member});
-                    let body = with(commit(group, json!([of(&topic, json!([offset(0, 5)]))])), who);
-                    commits(peer, version, &body);
-                }
+            // Who names no generation makes a group, and other tests use the one without a name.
+            let may_make = |(generation, _): &(i32, &str)| group == simple || *generation >= 0;
+            let generations = [(0, ""), (1, "me"), (-1, "me"), (-2, ""), (-1, "")].into_iter().filter(may_make);
+            for (version, (generation, member)) in
+                COMMITS.flat_map(|version| generations.clone().map(move |who| (version, who)))
+            {
+                let who = json!({"generation_id_or_member_epoch": generation, "member_id": member});
+                let body = with(commit(group, json!([of(&topic, json!([offset(0, 5)]))])), who);
+                commits(peer, version, &body);
             }
-            for version in FETCHES {
-                for member in [Value::Null, json!(""), json!("me")] {
-                    for epoch in [-1, 0, 1, -2] {
-                        let one = json!({
-                            "group_id": group, "member_id": member, "member_epoch": epoch,
-                            "topics": [asked(&topic, &[0, 1])],
-                        });
-                        fetch(peer, version, version > 6, json!([one]));
-                    }
-                }
+            let members = [Value::Null, json!(""), json!("me")];
+            let who = members.iter().flat_map(|member| [-1, 0, 1, -2].map(|epoch| (member, epoch)));
+            for (version, (member, epoch)) in FETCHES.flat_map(|version| who.clone().map(move |who| (version, who))) {
+                let one = json!({
+                    "group_id": group, "member_id": member, "member_epoch": epoch, "topics": [asked(&topic, &[0, 1])],
+                });
+                fetch(peer, version, version > 6, json!([one]));
             }
         }
     });
@@ -215,16 +211,15 @@ fn ask_as(peer: &mut Peer, group: &str, topic: &Topic, member: &str, epochs: &[i
         }
     }
     for version in FETCHES {
+        // The first version does not ask for everything.
+        let wanted = [json!([asked(topic, &[0])]), Value::Null];
+        let wanted = if version > 1 { &wanted[..] } else { &wanted[..1] };
         for who in [json!(member), json!("nobody"), json!(""), Value::Null] {
             // Nobody in an epoch is not asked: the real one answers that with an unknown error.
-            let is_asked = |epoch: &&i64| !who.is_null() || **epoch < 0;
-            for epoch in epochs.iter().filter(is_asked) {
-                for topics in [json!([asked(topic, &[0])]), Value::Null] {
-                    if version > 1 || !topics.is_null() {
-                        let one = json!({"group_id": group, "member_id": who, "member_epoch": epoch, "topics": topics});
-                        fetch(peer, version, false, json!([one]));
-                    }
-                }
+            let epochs = epochs.iter().filter(|epoch| !who.is_null() || **epoch < 0);
+            for (epoch, topics) in epochs.flat_map(|epoch| wanted.iter().map(move |topics| (epoch, topics))) {
+                let one = json!({"group_id": group, "member_id": who, "member_epoch": epoch, "topics": topics});
+                fetch(peer, version, false, json!([one]));
             }
         }
     }

@@ -247,16 +247,13 @@ fn settings_of_groups_are_those_of_kafka() {
 #[test]
 fn dynamic_configs_of_brokers_are_checked() {
     compare(|peer| {
-        for version in 0..=1 {
-            for name in ["", "1", "7", "x"] {
-                for key in OF_GROUPS {
-                    for value in ["1", "0", "-1", "x"] {
-                        let configs = json!([{"name": key, "config_operation": SET, "value": value}]);
-                        let resource = json!({"resource_type": BROKER, "resource_name": name, "configs": configs});
-                        let body = json!({"resources": [resource], "validate_only": true});
-                        peer.call_sorted("IncrementalAlterConfigs", version, &body, "responses");
-                    }
-                }
+        let settings = OF_GROUPS.into_iter().flat_map(|key| ["1", "0", "-1", "x"].map(|value| (key, value)));
+        for (version, name) in (0..=1).flat_map(|version| ["", "1", "7", "x"].map(|name| (version, name))) {
+            for (key, value) in settings.clone() {
+                let configs = json!([{"name": key, "config_operation": SET, "value": value}]);
+                let resource = json!({"resource_type": BROKER, "resource_name": name, "configs": configs});
+                let body = json!({"resources": [resource], "validate_only": true});
+                peer.call_sorted("IncrementalAlterConfigs", version, &body, "responses");
             }
         }
     });

@@ -122,7 +122,9 @@ impl ConsumerMember {
 #[track_caller]
 pub(crate) fn settle(members: &mut [&mut ConsumerMember], partitions: &[usize]) {
     wait_until("the partitions are shared", SOON, || {
-        members.iter_mut().for_each(|member| member.beat());
+        for member in members.iter_mut() {
+            member.beat();
+        }
         let all = members.iter().zip(partitions).all(|(member, count)| member.owned.len() == *count);
         all && members.windows(2).all(|pair| pair[0].epoch == pair[1].epoch)
     });
