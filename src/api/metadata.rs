@@ -122,11 +122,11 @@ fn refuse_all(request: &MetadataRequest<'_>, code: ErrorCode) -> MetadataRespons
 fn missing(image: &Image, asked: &Asked) -> Vec<NewTopic> {
     let Asked::Named(named) = asked else { return Vec::new() };
     let is_missing = |name: &&String| image.topic(name).is_none() && TopicName::parse(name).is_ok();
-    let names = named.iter().filter_map(|topic| match topic {
+    let asked_by_name = named.iter().filter_map(|topic| match topic {
         Named::Name(name) => Some(name),
         Named::Id(_) => None,
     });
-    names.filter(is_missing).map(|name| wanted_topic(name, &image.broker)).collect()
+    asked_by_name.filter(is_missing).map(|name| wanted_topic(name, &image.broker)).collect()
 }
 
 /// What an answer shows.

@@ -57,9 +57,9 @@ fn leader_epochs_are_read_from_the_batches_where_their_file_is_damaged_or_missin
         drop((log, manager));
         let file = dir.path().join("t-0/leader-epoch-checkpoint");
         if is_missing {
-            std::fs::remove_file(&file).unwrap()
+            std::fs::remove_file(&file).unwrap();
         } else {
-            std::fs::write(&file, "0\n1\n").unwrap()
+            std::fs::write(&file, "0\n1\n").unwrap();
         }
         let manager = open_manager(&real(), dir.path());
         let log = manager.open_log(&partition("t"), ID, Arc::new(TopicConfig::default()), NOW).unwrap();
