@@ -51,8 +51,10 @@ struct Room {
     bytes: u64,
 }
 
-/// What it costs to look a config up, shown or not, in bytes of an answer.
+/// What it costs to look a config up, shown or not, as bytes of an answer.
 const ROW_BYTES: u64 = 16;
+/// What a config that is shown takes beside its texts, in the answer and in memory before it.
+const SHOWN_BYTES: usize = 80;
 
 impl Room {
     fn check(&self) -> Result<(), Refused> {
@@ -65,14 +67,15 @@ impl Room {
 
     fn take(&mut self, looked_up: usize, shown: &[DescribeConfigsResourceResult]) {
         let looked_up = model::num::u64_from_usize(looked_up).saturating_mul(ROW_BYTES);
-        self.bytes = self.bytes.saturating_sub(looked_up.saturating_add(shown.iter().map(text_bytes).sum()));
+        self.bytes = self.bytes.saturating_sub(looked_up.saturating_add(shown.iter().map(shown_bytes).sum()));
     }
 }
 
-fn text_bytes(row: &DescribeConfigsResourceResult) -> u64 {
+fn shown_bytes(row: &DescribeConfigsResourceResult) -> u64 {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let synonyms: usize = row.synonyms.iter().map(|synonym| synonym.name.len() + text(&synonym.value)).sum();
-    model::num::u64_from_usize(row.name.len() + text(&row.value) + text(&row.documentation) + synonyms)
+    let texts = row.name.len() + text(&row.value) + text(&row.documentation) + synonyms;
+    model::num::u64_from_usize(SHOWN_BYTES + texts)
 }
 
 impl Show {
