@@ -1,12 +1,26 @@
 //! What a handler may touch, and nothing else. Names no Kafka message, so that other protocols can use it as well.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
 use crate::coordinators::Coordinators;
 use crate::metadata::Metadata;
 use crate::partitions::{DataDirectory, FetchSessions};
+use crate::telemetry::Metrics;
+use crate::telemetry::clients::ClientTelemetry;
+
+/// What a broker remembers and counts, in memory alone.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    /// What readers asked for before.
+    pub(crate) fetch_sessions: FetchSessions,
+    /// The clients that push metrics, and what they pushed.
+    pub(crate) client_telemetry: ClientTelemetry,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+}
 
 /// The broker's parts, as handlers see them.
 #[derive(Debug)]
@@ -19,6 +33,10 @@ pub(crate) struct Broker {
     pub(crate) coordinators: Coordinators,
     /// What readers asked for before.
     pub(crate) fetch_sessions: FetchSessions,
+    /// The clients that push metrics, and what they pushed.
+    pub(crate) client_telemetry: ClientTelemetry,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Where the logs are.
     pub(crate) data_directory: DataDirectory,
     /// The id of the cluster, from meta.properties.
@@ -32,12 +50,23 @@ impl Broker {
         clock: Clock,
         metadata: Metadata,
         coordinators: Coordinators,
-        fetch_sessions: FetchSessions,
         data_directory: DataDirectory,
+        remembered: Remembered,
     ) -> Self {
         let cluster_id = data_directory.cluster_id().to_owned();
         let stopping = AtomicBool::new(false);
-        Self { clock, metadata, coordinators, fetch_sessions, data_directory, cluster_id, stopping }
+        let Remembered { fetch_sessions, client_telemetry, metrics } = remembered;
+        Self {
+            clock,
+            metadata,
+            coordinators,
+            fetch_sessions,
+            client_telemetry,
+            metrics,
+            data_directory,
+            cluster_id,
+            stopping,
+        }
     }
 
     /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local`

@@ -25,6 +25,11 @@ impl Clock {
         Timestamp::new(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// How long the process has run: for measuring what takes less than a millisecond.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// Monotonic time: for timeouts.
     pub(crate) fn tick(self) -> Tick {
         Tick::from_ms(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))

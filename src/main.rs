@@ -8,10 +8,12 @@ mod broker;
 mod cli;
 mod clock;
 mod coordinators;
+mod gauges;
 mod metadata;
 mod net;
 mod partitions;
 mod server;
+mod telemetry;
 
 use std::process::ExitCode;
 

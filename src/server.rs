@@ -22,12 +22,15 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::background::Background;
-use crate::broker::Broker;
+use crate::broker::{Broker, Remembered};
 use crate::clock::Clock;
 use crate::coordinators::{CoordinatorThreads, Coordinators};
+use crate::gauges;
 use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
 use crate::net::{ByteBudget, ColdReads, EventLoops, NetOptions, listener};
 use crate::partitions::{DataDirectory, FetchSessions, Registry};
+use crate::telemetry::clients::{ClientTelemetry, ClientTelemetryOptions};
+use crate::telemetry::{Endpoint, EndpointOptions, Metrics, Scrape};
 
 /// Event loops when `num.network.threads` does not say: one for each processor, but more than this was not measured yet.
 const EVENT_LOOPS_MAX: usize = 16;
@@ -88,6 +91,7 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     let dir = PathBuf::from(config.data_dir());
     let parts = Parts::open(&config, &dir)?;
     let sockets = config.listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+    let metrics_socket = config.metrics_listener.as_ref().map(|metrics| bind(metrics.listener())).transpose()?;
     let mut addresses = Vec::with_capacity(sockets.len());
     for socket in &sockets {
         addresses.push(socket.local_addr().map_err(ServeError::System)?);
@@ -98,6 +102,7 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     let loops = start_loops(&config, &broker, &stopping).map_err(ServeError::System)?;
     let background =
         Background::start(Arc::clone(&parts.registry), parts.clock, &config, leftovers).map_err(ServeError::System)?;
+    let endpoint = metrics_socket.map(|socket| start_endpoint(socket, &config, &broker, &stopping)).transpose()?;
     let mut accepts = tokio::task::JoinSet::new();
     for (index, socket) in sockets.into_iter().enumerate() {
         accepts.spawn(listener::accept(socket, index, Arc::clone(&loops), stopping.clone()));
@@ -119,6 +124,9 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
         tokio::task::spawn_blocking(move || loops.join()).await.unwrap_or_default();
     }
     background.stop();
+    if let Some(endpoint) = endpoint {
+        endpoint.join();
+    }
     drop(broker);
     threads.join();
     parts.close()
@@ -145,6 +153,7 @@ struct Parts {
     log_manager: Arc<LogManager>,
     group_commit: Arc<GroupCommit>,
     registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
 }
 
 impl Parts {
@@ -159,8 +168,9 @@ impl Parts {
         let log_manager = Arc::new(LogManager::open(Arc::new(RealDisk), dir, options)?);
         let threads = usize::try_from(config.flush_threads).unwrap_or(1);
         let group_commit = Arc::new(GroupCommit::start(threads).map_err(ServeError::System)?);
-        let registry = Arc::new(Registry::new(Arc::clone(&log_manager), Arc::clone(&group_commit)));
-        Ok(Self { clock, log_manager, group_commit, registry })
+        let metrics = Arc::new(Metrics::default());
+        let registry = Registry::new(Arc::clone(&log_manager), Arc::clone(&group_commit), Arc::clone(&metrics));
+        Ok(Self { clock, log_manager, group_commit, registry: Arc::new(registry), metrics })
     }
 
     fn broker(
@@ -172,16 +182,25 @@ impl Parts {
         let options = MetadataOptions { config: Arc::clone(config), clock: self.clock };
         let was_clean = self.log_manager.was_clean();
         let (metadata, thread) = Metadata::start(log, Arc::clone(&self.registry), options, was_clean)?;
-        let count = |value: i32| usize::try_from(value).unwrap_or(0);
-        let sessions = FetchSessions::new(
-            count(config.max_incremental_fetch_session_cache_slots),
-            count(config.fetch_session_partitions_max),
-        );
         let data_directory = DataDirectory::new(Arc::clone(&self.log_manager));
         let (coordinators, running) =
             Coordinators::start(metadata.images(), self.clock, stopping).map_err(ServeError::System)?;
-        let broker = Broker::new(self.clock, metadata, coordinators, sessions, data_directory);
+        let broker = Broker::new(self.clock, metadata, coordinators, data_directory, self.remembered(config));
         Ok((Arc::new(broker), Threads { coordinators: running, metadata: thread }))
+    }
+
+    fn remembered(&self, config: &BrokerConfig) -> Remembered {
+        let count = |value: i32| usize::try_from(value).unwrap_or(0);
+        let fetch_sessions = FetchSessions::new(
+            count(config.max_incremental_fetch_session_cache_slots),
+            count(config.fetch_session_partitions_max),
+        );
+        let options = ClientTelemetryOptions {
+            instances_max: count(config.client_telemetry_instances_max),
+            series_max: count(config.client_telemetry_series_max),
+        };
+        let client_telemetry = ClientTelemetry::new(options, Arc::clone(&self.metrics));
+        Remembered { fetch_sessions, client_telemetry, metrics: Arc::clone(&self.metrics) }
     }
 
     fn close(self) -> Result<(), ServeError> {
@@ -227,6 +246,27 @@ fn start_loops(
     let budget = ByteBudget::new(u32::try_from(config.request_bytes_max()).unwrap_or(u32::MAX));
     let cold_reads = Arc::new(ColdReads::start(count(config.cold_read_threads))?);
     EventLoops::start(threads, broker, options, (&budget, &cold_reads), stopping).map(Arc::new)
+}
+
+fn start_endpoint(
+    socket: TcpListener,
+    config: &BrokerConfig,
+    broker: &Arc<Broker>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Endpoint, ServeError> {
+    let address = socket.local_addr().map_err(ServeError::System)?;
+    let options = EndpointOptions {
+        socket: socket.into_std().map_err(ServeError::System)?,
+        connections_max: usize::try_from(config.metrics_connections_max).unwrap_or(1),
+    };
+    let broker = Arc::clone(broker);
+    let scrape: Scrape = Arc::new(move |format| {
+        let broker = Arc::clone(&broker);
+        Box::pin(async move { gauges::scrape(&broker, format).await })
+    });
+    let endpoint = Endpoint::start(options, scrape, stopping).map_err(ServeError::System)?;
+    info!("metrics are at http://{address}/metrics");
+    Ok(endpoint)
 }
 
 /// The signals that stop a broker.

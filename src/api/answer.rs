@@ -1,5 +1,6 @@
 //! The shapes that a request and its answer take between the socket and a handler.
 
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,6 +8,9 @@ use std::pin::Pin;
 use protocol::frame::{Frame, HeaderError};
 use protocol::{ApiKey, EncodeError, Response, WireError};
 use storage::LogSlice;
+
+use crate::telemetry::RefusedRequest;
+use crate::telemetry::clients::ClientInstanceId;
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,56 @@ pub(crate) struct Peer {
     pub(crate) listener: usize,
 }
 
+/// What is remembered of a connection from one of its requests to the next.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionNotes {
+    /// What the client says that it is, in ApiVersions (KIP-511).
+    software: RefCell<Option<Software>>,
+    /// The client instance that was new on this connection, and that is forgotten with it.
+    telemetry_instance: Cell<Option<ClientInstanceId>>,
+}
+
+/// A client's library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Software {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version.
+    pub(crate) version: String,
+}
+
+/// Bytes of the name or the version of a library that are remembered; who has a longer one is not known by it.
+const SOFTWARE_MAX: usize = 256;
+/// What Kafka calls a library that did not say its name or version.
+const UNKNOWN: &str = "unknown";
+
+impl ConnectionNotes {
+    /// The client says what it is.
+    pub(super) fn set_software(&self, name: &str, version: &str) {
+        let kept = |text: &str| {
+            let is_kept = !text.is_empty() && text.len() <= SOFTWARE_MAX;
+            if is_kept { text.to_owned() } else { UNKNOWN.to_owned() }
+        };
+        self.software.replace(Some(Software { name: kept(name), version: kept(version) }));
+    }
+
+    /// What the client is.
+    pub(super) fn software(&self) -> Software {
+        let unknown = || Software { name: UNKNOWN.to_owned(), version: UNKNOWN.to_owned() };
+        self.software.borrow().clone().unwrap_or_else(unknown)
+    }
+
+    /// A client instance is new on this connection.
+    pub(super) fn set_telemetry_instance(&self, id: ClientInstanceId) {
+        self.telemetry_instance.set(Some(id));
+    }
+
+    /// The client instance that is to be forgotten when the connection ends.
+    pub(crate) fn telemetry_instance(&self) -> Option<ClientInstanceId> {
+        self.telemetry_instance.get()
+    }
+}
+
 /// What a handler may know of a request besides its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestContext<'frame> {
@@ -28,6 +82,8 @@ pub(crate) struct RequestContext<'frame> {
     pub(crate) peer: Peer,
     /// What the client calls itself.
     pub(crate) client_id: Option<&'frame str>,
+    /// What is remembered of the connection.
+    pub(crate) notes: &'frame ConnectionNotes,
 }
 
 /// Why a connection is closed without an answer.
@@ -60,6 +116,19 @@ pub(crate) enum CloseReason {
     /// An answer of ours does not fit its version: our mistake.
     #[error("an answer could not be encoded: {0}")]
     Encode(#[from] EncodeError),
+}
+
+impl CloseReason {
+    /// The label that it is counted under.
+    pub(super) const fn label(&self) -> RefusedRequest {
+        match self {
+            Self::Header(_) => RefusedRequest::Header,
+            Self::NotServed { .. } => RefusedRequest::NotServed,
+            Self::Body { .. } => RefusedRequest::Body,
+            Self::UnansweredProduceFailed => RefusedRequest::Unanswered,
+            Self::Encode(_) => RefusedRequest::Encode,
+        }
+    }
 }
 
 /// An answer: its body, and the records that go where the body has spliced records fields, in that order.

@@ -35,6 +35,10 @@ impl Api for ApiVersions {
         } else {
             check_destination(broker, request.cluster_id, request.node_id)
         };
+        if refused.is_ok() {
+            // Before v3 nobody says; that is remembered as well.
+            context.notes.set_software(request.client_software_name, request.client_software_version);
+        }
         Reply::now(match refused {
             Ok(()) => describe(&broker.metadata.image(), context.version),
             Err(code) => ApiVersionsResponse { error_code: code.code(), ..ApiVersionsResponse::default() },

@@ -146,6 +146,7 @@ impl Scope {
     }
 
     fn answer(&self, broker: &Broker, attempt: &Attempt, found: Found) -> Answer<FetchResponse> {
+        attempt.count(&found, &broker.metrics);
         match self {
             Self::All => assemble(attempt, found, 0, |_, _| true),
             Self::AllAndSession { by_id } => {

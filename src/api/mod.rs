@@ -28,6 +28,7 @@ mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
 mod find_coordinator;
+mod get_telemetry_subscriptions;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
@@ -44,12 +45,15 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
+mod push_telemetry;
 mod sync_group;
 mod table;
 mod unregister_broker;
 mod update_features;
 
-pub(crate) use answer::{Answer, CloseReason, Dispatched, Outgoing, Peer, Pending, Reply, RequestContext};
+pub(crate) use answer::{
+    Answer, CloseReason, ConnectionNotes, Dispatched, Outgoing, Peer, Pending, Reply, RequestContext,
+};
 pub(crate) use table::TABLE;
 
 use std::ops::RangeInclusive;
@@ -80,8 +84,16 @@ pub(crate) trait Api {
     fn handle(broker: &Arc<Broker>, context: &RequestContext<'_>, request: Self::Request<'_>) -> Reply<Self::Response>;
 }
 
-/// Handles one frame (without its size field).
-pub(crate) fn dispatch(broker: &Arc<Broker>, peer: &Peer, frame: &[u8]) -> Dispatched {
+/// Handles one frame (without its size field), and counts it if it is refused.
+pub(crate) fn dispatch(broker: &Arc<Broker>, peer: &Peer, notes: &ConnectionNotes, frame: &[u8]) -> Dispatched {
+    let dispatched = handle(broker, peer, notes, frame);
+    if let Dispatched::Close(reason) = &dispatched {
+        broker.metrics.requests_refused.add(reason.label(), 1);
+    }
+    dispatched
+}
+
+fn handle(broker: &Arc<Broker>, peer: &Peer, notes: &ConnectionNotes, frame: &[u8]) -> Dispatched {
     let mut reader = Reader::new(frame);
     let header = match RequestHeader::parse(&mut reader) {
         Ok(header) => header,
@@ -103,5 +115,5 @@ pub(crate) fn dispatch(broker: &Arc<Broker>, peer: &Peer, frame: &[u8]) -> Dispa
         correlation_id = header.correlation_id
     )
     .entered();
-    (row.run)(broker, peer, &header, reader.peek())
+    (row.run)(broker, &table::Incoming { peer, notes, header, body: reader.peek(), size: frame.len() })
 }

@@ -21,6 +21,7 @@ use super::{Api, CloseReason, Reply, RequestContext};
 use crate::broker::Broker;
 use crate::metadata::{Image, Topic, is_internal};
 use crate::partitions::Partition;
+use crate::telemetry::Traffic;
 
 /// The first version whose clients know zstd (KIP-110).
 const ZSTD_FROM: i16 = 7;
@@ -101,6 +102,7 @@ async fn when_durable(
             () = &mut expired => Some(ErrorCode::RequestTimedOut),
         };
         let Some(code) = failure else { continue };
+        wait.partition.count(Traffic::FailedProduces, 1);
         let (topic, partition) = wait.place;
         let topic = response.responses.get_mut(topic);
         if let Some(answer) = topic.and_then(|topic| topic.partition_responses.get_mut(partition)) {
@@ -149,6 +151,16 @@ impl Append<'_> {
 
     fn partition(&self, topic: &Topic, data: &PartitionProduceData<'_>) -> Result<Done, Refusal> {
         let partition = topic.partition(data.index)?;
+        partition.count(Traffic::Produces, 1);
+        self.append(topic, partition, data).inspect_err(|_| partition.count(Traffic::FailedProduces, 1))
+    }
+
+    fn append(
+        &self,
+        topic: &Topic,
+        partition: &Arc<Partition>,
+        data: &PartitionProduceData<'_>,
+    ) -> Result<Done, Refusal> {
         // The protocol allows null records; a produce request without them asks for nothing that could be answered.
         let records = data.records.ok_or(ErrorCode::InvalidRecord)?;
         let batch = UncheckedBatch::parse(records)?;

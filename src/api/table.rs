@@ -1,14 +1,16 @@
 //! The table of APIs: what is served, and how a request of each is run. ApiVersions and the docs follow from it.
 
+use std::borrow::Borrow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::wire::{Decode as _, Reader};
 use protocol::frame::RequestHeader;
 use protocol::{ApiKey, WireError, decode_body};
 
 use super::answer::outgoing;
-use super::{Api, CloseReason, Dispatched, Peer, Reply, RequestContext};
+use super::{Api, CloseReason, ConnectionNotes, Dispatched, Outgoing, Peer, Reply, RequestContext};
 use crate::broker::Broker;
 
 /// One API.
@@ -18,7 +20,19 @@ pub(crate) struct Row {
     /// The versions that are served.
     pub(crate) versions: RangeInclusive<i16>,
     /// Decodes a request of it, handles it and encodes the answer.
-    pub(super) run: fn(&Arc<Broker>, &Peer, &RequestHeader<'_>, &[u8]) -> Dispatched,
+    pub(super) run: fn(&Arc<Broker>, &Incoming<'_>) -> Dispatched,
+}
+
+/// A request whose header was read.
+pub(super) struct Incoming<'frame> {
+    /// The connection it came by.
+    pub(super) peer: &'frame Peer,
+    /// What is remembered of it.
+    pub(super) notes: &'frame ConnectionNotes,
+    pub(super) header: RequestHeader<'frame>,
+    pub(super) body: &'frame [u8],
+    /// Bytes of the frame.
+    pub(super) size: usize,
 }
 
 macro_rules! apis {
@@ -70,6 +84,8 @@ apis! {
     unregister_broker::UnregisterBroker;
     consumer_group_heartbeat::ConsumerGroupHeartbeat;
     consumer_group_describe::ConsumerGroupDescribe;
+    get_telemetry_subscriptions::GetTelemetrySubscriptions;
+    push_telemetry::PushTelemetry;
     list_config_resources::ListConfigResources;
     describe_topic_partitions::DescribeTopicPartitions;
 }
@@ -82,24 +98,62 @@ fn decode<A: Api>(body: &[u8], version: i16) -> Result<A::Request<'_>, WireError
     }
 }
 
-fn run<A: Api>(broker: &Arc<Broker>, peer: &Peer, header: &RequestHeader<'_>, body: &[u8]) -> Dispatched {
+fn run<A: Api>(broker: &Arc<Broker>, incoming: &Incoming<'_>) -> Dispatched {
+    let Incoming { peer, notes, header, body, size } = incoming;
     let (key, version, correlation_id) = (header.api_key, header.api_version, header.correlation_id);
     let request = match decode::<A>(body, version) {
         Ok(request) => request,
         Err(error) => return Dispatched::Close(CloseReason::Body { key, version, error }),
     };
-    let context = RequestContext { version, peer: *peer, client_id: header.client_id };
+    broker.metrics.requests.add(key, 1);
+    broker.metrics.request_bytes.add(key, model::num::u64_from_usize(*size));
+    let measured = Measured { broker, key, began: broker.clock.elapsed() };
+    let context = RequestContext { version, peer: **peer, client_id: header.client_id, notes };
     match A::handle(broker, &context, request) {
         Reply::Now(answer) => {
-            outgoing(correlation_id, version, answer).map_or_else(Dispatched::Close, Dispatched::Answer)
+            let answer = measured.end(outgoing(correlation_id, version, answer));
+            answer.map_or_else(Dispatched::Close, Dispatched::Answer)
         }
         Reply::Later(pending) => {
-            Dispatched::Later(Box::pin(async move { outgoing(correlation_id, version, pending.await) }))
+            let measured = measured.kept();
+            Dispatched::Later(Box::pin(async move { measured.end(outgoing(correlation_id, version, pending.await)) }))
         }
         Reply::Exclusive(pending) => {
-            Dispatched::Exclusive(Box::pin(async move { outgoing(correlation_id, version, pending.await) }))
+            let measured = measured.kept();
+            let answer = async move { measured.end(outgoing(correlation_id, version, pending.await)) };
+            Dispatched::Exclusive(Box::pin(answer))
         }
-        Reply::Silent => Dispatched::Silent,
+        Reply::Silent => {
+            measured.observe();
+            Dispatched::Silent
+        }
         Reply::Close(reason) => Dispatched::Close(reason),
+    }
+}
+
+/// A request whose time runs.
+struct Measured<B> {
+    broker: B,
+    key: ApiKey,
+    began: Duration,
+}
+
+impl Measured<&Arc<Broker>> {
+    /// The same, for an answer that comes later.
+    fn kept(self) -> Measured<Arc<Broker>> {
+        Measured { broker: Arc::clone(self.broker), key: self.key, began: self.began }
+    }
+}
+
+impl<B: Borrow<Arc<Broker>>> Measured<B> {
+    /// The answer is there.
+    fn end(self, answer: Result<Outgoing, CloseReason>) -> Result<Outgoing, CloseReason> {
+        self.observe();
+        answer
+    }
+
+    fn observe(&self) {
+        let broker: &Arc<Broker> = self.broker.borrow();
+        broker.metrics.request_time.observe(self.key, broker.clock.elapsed().saturating_sub(self.began));
     }
 }

@@ -19,7 +19,7 @@ use super::inbox::Inbox;
 use super::outbox::{Outbox, Sent};
 use super::owed::{Owed, OwedError};
 use super::watchdog::Watchdog;
-use crate::api::{self, Dispatched, Peer};
+use crate::api::{self, ConnectionNotes, Dispatched, Peer};
 use crate::broker::Broker;
 
 /// How long a connection may be idle before its large read buffer goes back.
@@ -68,6 +68,7 @@ enum Woken {
 pub(super) struct Connection {
     stream: TcpStream,
     peer: Peer,
+    notes: ConnectionNotes,
     broker: Arc<Broker>,
     options: NetOptions,
     inbox: Inbox,
@@ -84,6 +85,7 @@ impl Connection {
         Self {
             stream,
             peer,
+            notes: ConnectionNotes::default(),
             broker: Arc::clone(&shared.broker),
             options: shared.options,
             inbox: Inbox::new(shared.options.frame_size_max, shared.budget.clone()),
@@ -97,10 +99,14 @@ impl Connection {
 
     /// Serves the connection to its end.
     pub(super) async fn serve(mut self, mut stopping: watch::Receiver<bool>) -> Ended {
-        match self.run(&mut stopping).await {
+        let ended = match self.run(&mut stopping).await {
             Ok(never) => match never {},
             Err(ended) => ended,
+        };
+        if let Some(id) = self.notes.telemetry_instance() {
+            self.broker.client_telemetry.disconnected(id);
         }
+        ended
     }
 
     async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<std::convert::Infallible, Ended> {
@@ -146,7 +152,7 @@ impl Connection {
         while handled < TURN_REQUESTS_MAX && self.has_room() {
             let Some(frame) = self.inbox.frame()? else { break };
             let size = frame.len();
-            let dispatched = api::dispatch(&self.broker, &self.peer, frame);
+            let dispatched = api::dispatch(&self.broker, &self.peer, &self.notes, frame);
             self.inbox.consume(size);
             handled += 1;
             match dispatched {

@@ -18,6 +18,7 @@ use super::connection::{Connection, Ended};
 use super::memory::ByteBudget;
 use crate::api::{CloseReason, Peer};
 use crate::broker::Broker;
+use crate::telemetry::{ConnectionLimit, Label as _, Metrics};
 
 /// Connections that may wait to be taken over by their loop.
 const HANDOVER_MAX: usize = 128;
@@ -53,6 +54,7 @@ pub(crate) struct EventLoops {
     loops: Vec<Loop>,
     census: Arc<Census>,
     options: NetOptions,
+    metrics: Arc<Metrics>,
 }
 
 struct Loop {
@@ -89,7 +91,9 @@ impl EventLoops {
             })?;
             loops.push(Loop { sender, connections: Arc::default(), thread });
         }
-        Ok(Self { loops, census: Arc::default(), options })
+        let metrics = Arc::clone(&broker.metrics);
+        let census = Arc::new(Census { counts: Mutex::default(), metrics: Arc::clone(&metrics) });
+        Ok(Self { loops, census, options, metrics })
     }
 
     /// Hands a new connection to the loop with the fewest, or closes it when a limit is reached.
@@ -97,7 +101,10 @@ impl EventLoops {
         let Some(least) = self.loops.iter().min_by_key(|each| each.connections.load(Ordering::Relaxed)) else { return };
         let slot = match self.census.admit(remote.ip(), &self.options, Arc::clone(&least.connections)) {
             Ok(slot) => slot,
-            Err(limit) => return warn!(%remote, limit, "connection refused: too many"),
+            Err(limit) => {
+                self.metrics.connections_refused.add(limit, 1);
+                return warn!(%remote, limit = limit.text(), "connection refused: too many");
+            }
         };
         match prepare(stream, remote, listener) {
             Ok((stream, peer)) => {
@@ -171,9 +178,10 @@ fn report(peer: &Peer, ended: &Ended) {
 }
 
 /// How many connections there are, in all and from each address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Census {
     counts: Mutex<Counts>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -201,17 +209,18 @@ impl Census {
         ip: IpAddr,
         options: &NetOptions,
         loop_connections: Arc<AtomicUsize>,
-    ) -> Result<Slot, &'static str> {
+    ) -> Result<Slot, ConnectionLimit> {
         let mut counts = self.lock();
         if counts.total >= options.connections_max {
-            return Err("max.connections");
+            return Err(ConnectionLimit::All);
         }
         if counts.per_ip.get(&ip).is_some_and(|count| *count >= options.connections_per_ip_max) {
-            return Err("max.connections.per.ip");
+            return Err(ConnectionLimit::PerIp);
         }
         counts.total += 1;
         *counts.per_ip.entry(ip).or_default() += 1;
         drop(counts);
+        self.metrics.connections_accepted.count(1);
         loop_connections.fetch_add(1, Ordering::Relaxed);
         Ok(Slot { census: Arc::clone(self), ip, loop_connections })
     }
@@ -220,6 +229,7 @@ impl Census {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.loop_connections.fetch_sub(1, Ordering::Relaxed);
+        self.census.metrics.connections_closed.count(1);
         let mut counts = self.census.lock();
         counts.total = counts.total.saturating_sub(1);
         if let Some(count) = counts.per_ip.get_mut(&self.ip) {

@@ -181,6 +181,12 @@ impl FetchSessions {
         Self { slots, partitions_max, state: Mutex::default() }
     }
 
+    /// How many sessions there are, and how many partitions they name.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.sessions.len(), state.partitions)
+    }
+
     /// What the request with this session id and epoch is to read.
     ///
     /// # Errors

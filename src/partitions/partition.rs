@@ -12,6 +12,7 @@ use storage::producers::{EpochRule, Marker, Verified};
 use storage::{AbortedTransaction, Appended, GroupCommit, LogSlice, PartitionLog, Placed, ReadSpec};
 
 use super::waiters::{WaitCell, Waiters, WaitsFor};
+use crate::telemetry::{Label as _, Metrics, Traffic};
 
 /// A partition that this broker leads.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub(crate) struct Partition {
     /// Who waits for the log's start to move.
     start_waiters: Waiters,
     retired: AtomicBool,
+    /// What came in and went out, in the order of [`Traffic::ALL`].
+    traffic: [AtomicU64; Traffic::ALL.len()],
+    /// The same of all partitions, and more.
+    metrics: Arc<Metrics>,
 }
 
 /// What a read found, with the offsets that describe the log at that moment.
@@ -53,7 +58,12 @@ pub(crate) struct CommitFailed;
 
 impl Partition {
     /// A partition over an open log. Everything in the log was made durable when it was opened.
-    pub(super) fn new(log: Arc<PartitionLog>, leader_epoch: LeaderEpoch, group_commit: Arc<GroupCommit>) -> Arc<Self> {
+    pub(super) fn new(
+        log: Arc<PartitionLog>,
+        leader_epoch: LeaderEpoch,
+        group_commit: Arc<GroupCommit>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         log.begin_epoch(leader_epoch);
         log.release_decided(log.synced_offset());
         let partition = Arc::new(Self {
@@ -65,6 +75,8 @@ impl Partition {
             waiters: Waiters::default(),
             start_waiters: Waiters::default(),
             retired: AtomicBool::new(false),
+            traffic: std::array::from_fn(|_| AtomicU64::new(0)),
+            metrics,
             log,
         });
         let observer = Arc::downgrade(&partition);
@@ -140,6 +152,8 @@ impl Partition {
         self.check_in_service()?;
         let appended = self.log.append_verified(batch, verified, self.leader_epoch, now)?;
         if let Appended::Written { .. } = appended {
+            self.count(Traffic::MessagesIn, u64::from(batch.record_count()));
+            self.count(Traffic::BytesIn, u64::from(batch.size()));
             self.have_it_durable();
         }
         Ok(appended)
@@ -183,6 +197,24 @@ impl Partition {
                 }
             }
         }
+    }
+
+    /// Counts what came in or went out, here and for all partitions.
+    pub(crate) fn count(&self, traffic: Traffic, count: u64) {
+        self.count_here(traffic, count);
+        self.metrics.traffic.add(traffic, count);
+    }
+
+    /// Counts what came in or went out, here alone: the caller counts it for all partitions at once.
+    pub(crate) fn count_here(&self, traffic: Traffic, count: u64) {
+        if let Some(number) = self.traffic.get(traffic.place()) {
+            number.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// What was counted here since it was opened.
+    pub(crate) fn traffic(&self, traffic: Traffic) -> u64 {
+        self.traffic.get(traffic.place()).map_or(0, |number| number.load(Ordering::Relaxed))
     }
 
     /// Has what is unsynced synced soon.

@@ -10,12 +10,14 @@ use storage::error::StorageError;
 use storage::{GroupCommit, LogManager};
 
 use super::partition::Partition;
+use crate::telemetry::Metrics;
 
 /// The open partitions of this broker.
 #[derive(Debug)]
 pub(crate) struct Registry {
     log_manager: Arc<LogManager>,
     group_commit: Arc<GroupCommit>,
+    metrics: Arc<Metrics>,
     open: Mutex<BTreeMap<(TopicId, PartitionIndex), Arc<Partition>>>,
     /// `producer.id.expiration.ms`, which may change while the broker runs.
     producer_expiration_ms: AtomicI64,
@@ -25,10 +27,11 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// A registry with nothing open.
-    pub(crate) fn new(log_manager: Arc<LogManager>, group_commit: Arc<GroupCommit>) -> Self {
+    pub(crate) fn new(log_manager: Arc<LogManager>, group_commit: Arc<GroupCommit>, metrics: Arc<Metrics>) -> Self {
         Self {
             log_manager,
             group_commit,
+            metrics,
             open: Mutex::new(BTreeMap::new()),
             producer_expiration_ms: AtomicI64::new(i64::MAX),
             retired: Mutex::default(),
@@ -55,7 +58,8 @@ impl Registry {
         (leader_epoch, now): (LeaderEpoch, Timestamp),
     ) -> Result<Arc<Partition>, StorageError> {
         let log = self.log_manager.open_or_create(name, topic_id, config, now)?;
-        let partition = Partition::new(log, leader_epoch, Arc::clone(&self.group_commit));
+        let (group_commit, metrics) = (Arc::clone(&self.group_commit), Arc::clone(&self.metrics));
+        let partition = Partition::new(log, leader_epoch, group_commit, metrics);
         self.lock().insert((topic_id, name.partition), Arc::clone(&partition));
         Ok(partition)
     }

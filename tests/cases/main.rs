@@ -27,3 +27,4 @@ mod produce;
 mod producers;
 mod records;
 mod support;
+mod telemetry;

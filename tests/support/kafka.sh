@@ -47,7 +47,10 @@ start() {
       || { tail -5 "$dir/format.log" >&2; return 1; }
   fi
   : > "$dir/server.log"
-  nohup java "${jvm[@]}" -cp "$jars/*" kafka.Kafka "$dir/server.properties" >> "$dir/server.log" 2>&1 < /dev/null &
+  # A reporter is a class of tests/clients/java.
+  local classes=
+  if grep -q '^metric.reporters=' "$dir/server.properties"; then classes=:$("$here/install.sh" java); fi
+  nohup java "${jvm[@]}" -cp "$jars/*$classes" kafka.Kafka "$dir/server.properties" >> "$dir/server.log" 2>&1 < /dev/null &
   echo $! > "$dir/pid"
   until grep -q 'Kafka Server started' "$dir/server.log"; do
     alive "$dir" || { echo "Kafka did not start; the end of $dir/server.log:" >&2; tail -5 "$dir/server.log" >&2; return 1; }

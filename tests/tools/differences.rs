@@ -57,6 +57,8 @@ const TABLE: &[(&str, Cells, &str)] = &[
     ("MetadataQuorumCommand", Column("LastFetchTimestamp"), "a time"),
     ("MetadataQuorumCommand", Column("LastCaughtUpTimestamp"), "a time"),
     ("BrokerApiVersionsCommand", Lines(NOT_SERVED), "not advertised yet"),
+    ("BrokerApiVersionsCommand", Lines(&["\tGetTelemetrySubscriptions(", "\tPushTelemetry("]),
+        "Kafka has them only with a plug-in that receives clients' metrics; ours always receives them"),
     ("VerifiableProducer", Between("\"timestamp\":", ","), "a time"),
     ("VerifiableProducer", Between("\"avg_throughput\":", "}"), "a rate"),
     ("VerifiableConsumer", Between("\"timestamp\":", ","), "a time"),

@@ -6,7 +6,7 @@
 use super::Valid::{AtLeast, Between, NotEmpty};
 use super::group_migration::GroupMigrationPolicy;
 use super::layers::Layers;
-use super::listener::Listener;
+use super::listener::{Listener, MetricsListener};
 use super::table::config_table;
 use super::topic::TopicConfig;
 
@@ -29,6 +29,14 @@ config_table! {
 
         /// Where the broker stands; clients may fetch from a near one.
         broker_rack: Option<String> = "broker.rack", default None;
+
+        /// Clients whose pushed metrics are managed at once; beyond it the one that was silent the longest is forgotten. Not a
+        /// key of Kafka's, where it is 16384 as well.
+        client_telemetry_instances_max: i32 = "client.telemetry.instances.max", default 16_384, valid AtLeast(1);
+
+        /// Series that clients have pushed and that `metrics.listener` shows; points of one more are dropped and counted.
+        /// Not a key of Kafka's.
+        client_telemetry_series_max: i32 = "client.telemetry.series.max", default 10_000, valid AtLeast(0);
 
         /// Threads that read records from the disk when they are not in memory, so that others need not wait. Not a key of
         /// Kafka's.
@@ -188,6 +196,18 @@ config_table! {
         /// Changes of metadata that may wait to be decided; beyond it their connections wait. Not a key of Kafka's.
         metadata_queue_max: i32 = "metadata.queue.max", default 256, valid AtLeast(1);
 
+        /// Connections that the metrics listener serves at once; one more is closed at once. Not a key of Kafka's.
+        metrics_connections_max: i32 = "metrics.connections.max", default 16, valid AtLeast(1);
+
+        /// Where the broker shows its metrics, as `http://host:port`: `GET /metrics` answers in Prometheus' text format. Who
+        /// reaches it reads names of topics and clients, so `http://127.0.0.1:9464` is a good choice. Where none is given,
+        /// nothing listens. Not a key of Kafka's.
+        metrics_listener: Option<MetricsListener> = "metrics.listener", default None;
+
+        /// Series of topics and partitions that one answer of the metrics listener holds; the rest is left out and counted.
+        /// Not a key of Kafka's.
+        metrics_series_max: i32 = "metrics.series.max", default 100_000, valid AtLeast(0);
+
         /// The number of the broker. In Kafka it must be given; one broker alone is 1.
         node_id: i32 = "node.id", default 1, valid AtLeast(0);
 
@@ -244,6 +264,9 @@ config_table! {
 
         /// Bytes of the largest request.
         socket_request_max_bytes: i32 = "socket.request.max.bytes", default 104_857_600, valid AtLeast(1);
+
+        /// Bytes of metrics that a client may push at once (KIP-714), as it sends them and after decompression.
+        telemetry_max_bytes: i32 = "telemetry.max.bytes", default 1_048_576, valid AtLeast(1);
     }
     beside {
         topic_defaults: TopicConfig,

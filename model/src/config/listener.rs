@@ -63,6 +63,35 @@ impl ConfigValue for Vec<Listener> {
     }
 }
 
+/// The scheme of the metrics listener.
+const HTTP: &str = "http";
+
+/// Where the metrics are shown: `http://host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsListener(Listener);
+
+impl MetricsListener {
+    /// The address, with the scheme as its name.
+    #[must_use]
+    pub const fn listener(&self) -> &Listener {
+        &self.0
+    }
+}
+
+impl ConfigValue for MetricsListener {
+    const TYPE: ConfigType = ConfigType::String;
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        let listener = Listener::parse(text.trim()).filter(|listener| listener.name.eq_ignore_ascii_case(HTTP));
+        let listener = listener.ok_or_else(|| ValueError::new("http://host:port, such as http://127.0.0.1:9464"))?;
+        Ok(Self(Listener { name: HTTP.to_owned(), ..listener }))
+    }
+
+    fn print(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +102,15 @@ mod tests {
             assert_eq!(<Vec<Listener>>::parse(text).unwrap().print().unwrap(), text);
         }
         assert_eq!(<Vec<Listener>>::parse(" plaintext://h:1 ").unwrap()[0].name, "PLAINTEXT");
+    }
+
+    #[test]
+    fn metrics_are_shown_over_http_only() {
+        let listener = MetricsListener::parse(" http://127.0.0.1:9464 ").unwrap();
+        assert_eq!(listener.print().unwrap(), "http://127.0.0.1:9464");
+        for text in ["127.0.0.1:9464", "https://h:1", "http://h", "http://h:1,http://h:2", ""] {
+            assert!(MetricsListener::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

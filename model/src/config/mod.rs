@@ -37,7 +37,7 @@ pub use group::GroupConfig;
 pub use group_migration::GroupMigrationPolicy;
 pub use key::Key;
 pub use layers::FileText;
-pub use listener::Listener;
+pub use listener::{Listener, MetricsListener};
 pub use source::ConfigSource;
 pub use table::{BrokerKey, Row, Unit, Valid};
 pub use topic::TopicConfig;

@@ -10,6 +10,7 @@ use storage::error::ReadError;
 
 use crate::metadata::Image;
 use crate::partitions::{Partition, SessionPartition, check_epoch};
+use crate::telemetry::{Metrics, Traffic};
 
 /// A partition of the request, with what it names.
 pub(super) struct Target {
@@ -86,6 +87,26 @@ impl Attempt {
     /// The partitions that exist.
     pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
         self.targets.iter().filter_map(|target| target.partition.as_ref().ok().cloned()).collect()
+    }
+
+    /// Counts what is answered, at the partitions and once for all of them.
+    pub(super) fn count(&self, found: &Found, metrics: &Metrics) {
+        let (mut fetched, mut failed) = (0, 0);
+        for (target, (data, slice)) in self.targets.iter().zip(&found.partitions) {
+            let Ok(partition) = &target.partition else { continue };
+            partition.count_here(Traffic::Fetches, 1);
+            fetched += 1;
+            if data.error_code != ErrorCode::None.code() {
+                partition.count_here(Traffic::FailedFetches, 1);
+                failed += 1;
+            }
+            if let Some(slice) = slice.as_ref().filter(|slice| slice.size() > 0) {
+                partition.count_here(Traffic::BytesOut, u64::from(slice.size()));
+            }
+        }
+        metrics.traffic.add(Traffic::Fetches, fetched);
+        metrics.traffic.add(Traffic::FailedFetches, failed);
+        metrics.traffic.add(Traffic::BytesOut, found.bytes);
     }
 
     /// Looks once.

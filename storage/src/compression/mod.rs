@@ -36,6 +36,18 @@ impl Codec {
         }
     }
 
+    /// The number in a batch's attributes.
+    #[must_use]
+    pub const fn id(self) -> i8 {
+        match self {
+            Self::None => 0,
+            Self::Gzip => 1,
+            Self::Snappy => 2,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
+
     /// The name in Kafka's `compression.type`.
     #[must_use]
     pub const fn name(self) -> &'static str {

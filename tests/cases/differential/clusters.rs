@@ -7,7 +7,8 @@ use super::compare;
 use super::peer::Peer;
 
 /// The APIs that ours has to have from here on, by key.
-const SERVED: [i64; 24] = [0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 43, 44, 45, 46, 55, 57, 60, 64, 75];
+const SERVED: [i64; 26] =
+    [0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 43, 44, 45, 46, 55, 57, 60, 64, 71, 72, 75];
 
 /// The features that ours has from here on; the others come with what they name.
 pub(super) const FEATURES: [&str; 3] = ["group.version", "kraft.version", "metadata.version"];

@@ -20,6 +20,7 @@ mod offsets;
 mod produces;
 mod records;
 mod resources;
+mod telemetry;
 mod topics;
 
 use std::collections::BTreeMap;

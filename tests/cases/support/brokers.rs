@@ -22,6 +22,9 @@ pub(crate) enum Kind {
 /// Settings that ours gets so that what it says of itself equals what the real one says.
 const TIDELOG_SETTINGS: [&str; 1] = ["node.id=1"];
 
+/// Without it the real one has no GetTelemetrySubscriptions and no PushTelemetry.
+pub(crate) const METRICS_RECEIVER: (&str, &str) = ("metric.reporters", "TelemetryReceiver");
+
 /// The kind that the cases are run against.
 pub(crate) fn chosen() -> Kind {
     match std::env::var("TIDELOG_TEST_BROKER").as_deref() {
@@ -95,7 +98,7 @@ pub(crate) fn start_tidelog(dir: &Path) -> Tidelog {
 }
 
 fn share_kafka() -> String {
-    let broker = Box::leak(Box::new(RealKafka::start(&[])));
+    let broker = Box::leak(Box::new(RealKafka::start(&[METRICS_RECEIVER])));
     let dir = broker.data().parent().unwrap().to_owned();
     let pid = std::fs::read_to_string(dir.join("pid")).unwrap();
     end_with_this_process(pid.trim().parse().unwrap(), &dir);

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod consumer_groups;
 pub(crate) mod groups;
 pub(crate) mod message;
+pub(crate) mod otlp;
 pub(crate) mod schema;
 pub(crate) mod topics;
 

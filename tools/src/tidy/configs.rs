@@ -45,7 +45,7 @@ fn check_keys(keys: &[(&str, &str, &str)], tree: &Tree, rules: &Rules) -> Vec<Fi
 }
 
 /// Whether the code names a field of some value.
-fn reads(code: &str, field: &str) -> bool {
+pub(super) fn reads(code: &str, field: &str) -> bool {
     let dotted = format!(".{field}");
     code.match_indices(&dotted).any(|(at, _)| {
         let behind = code.get(at + dotted.len()..).unwrap_or_default();

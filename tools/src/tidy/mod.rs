@@ -12,6 +12,7 @@ mod formats;
 pub(crate) mod handlers;
 mod links;
 mod macros;
+pub(crate) mod metrics;
 mod modules;
 mod rules;
 mod sizes;
@@ -85,6 +86,7 @@ pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
         dependencies::check,
         formats::check,
         macros::check,
+        metrics::check,
         todos::check,
         links::check,
     ] {

@@ -1,0 +1,235 @@
+//! Every row of docs/METRICS.md, after work that changes it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    CreateTopicsRequest, DeleteRecordsRequest, FetchRequest, GetTelemetrySubscriptionsRequest, ProduceRequest,
+    PushTelemetryRequest, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use uuid::Uuid;
+
+use crate::Shown;
+use crate::scrape::Samples;
+use crate::wire::Wire;
+
+const TOPIC: &str = "rows";
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A series of each row that grows with [`work`].
+const GROWING: &[&str] = &[
+    "kafka_server_socket_server_metrics_connection_creation_total",
+    "kafka_server_socket_server_metrics_connection_close_total",
+    "tidelog_network_refused_connections_total{limit=\"max.connections.per.ip\"}",
+    "kafka_network_requestmetrics_requests_total{request=\"CreateTopics\"}",
+    "kafka_network_requestmetrics_requestbytes_total{request=\"Produce\"}",
+    "kafka_network_requestmetrics_totaltimems_count{request=\"Fetch\"}",
+    "tidelog_network_refused_requests_total{reason=\"header\"}",
+    "kafka_server_client_metrics_throttle_total",
+    "kafka_server_client_metrics_unknown_subscription_request_total",
+    "kafka_server_client_metrics_plugin_export_total",
+    "kafka_server_client_metrics_plugin_error_total",
+    "tidelog_client_telemetry_bytes_total",
+    "tidelog_client_telemetry_dropped_points_total{reason=\"no_value\"}",
+    "kafka_server_socket_server_metrics_connection_count",
+    "kafka_server_brokertopicmetrics_messagesin_total{topic=\"rows\"}",
+    "kafka_server_brokertopicmetrics_bytesin_total{topic=\"rows\"}",
+    "kafka_server_brokertopicmetrics_bytesout_total{topic=\"rows\"}",
+    "kafka_server_brokertopicmetrics_totalproducerequests_total{topic=\"rows\"}",
+    "kafka_server_brokertopicmetrics_failedproducerequests_total{topic=\"rows\"}",
+    "kafka_server_brokertopicmetrics_totalfetchrequests_total{topic=\"rows\"}",
+    "kafka_server_brokertopicmetrics_failedfetchrequests_total{topic=\"rows\"}",
+    "kafka_controller_kafkacontroller_globaltopiccount",
+    "kafka_server_replicamanager_partitioncount",
+    "kafka_server_replicamanager_leadercount",
+    "kafka_log_log_size{topic=\"rows\",partition=\"0\"}",
+    "kafka_log_log_logendoffset{topic=\"rows\",partition=\"0\"}",
+    "kafka_log_log_logstartoffset{topic=\"rows\",partition=\"0\"}",
+    "tidelog_log_highwatermark{topic=\"rows\",partition=\"0\"}",
+    "kafka_server_fetchsessioncache_numincrementalfetchsessions",
+    "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached",
+    "kafka_server_group_coordinator_metrics_group_count{protocol=\"classic\",state=\"Empty\"}",
+    "kafka_server_client_metrics_instance_count",
+    "tidelog_client_telemetry_series",
+    "tidelog_metrics_omitted_series",
+];
+
+/// The row that grows when a log is lost.
+const OFFLINE: &str = "kafka_server_replicamanager_offlinereplicacount";
+
+fn of(samples: &Samples, series: &str) -> f64 {
+    samples.get(series).copied().unwrap_or(0.0)
+}
+
+#[test]
+fn every_row_follows_the_work_that_it_counts() {
+    let mut shown =
+        Shown::start(&["max.connections.per.ip=20", "offsets.topic.num.partitions=1", "metrics.series.max=100"]);
+    let before = shown.scraper.samples();
+    let wires = work(&shown.address());
+    // A connection that was closed is counted when its event loop has seen it.
+    let lagging = |samples: &Samples| {
+        let lags = |series: &&&str| of(samples, series) <= of(&before, series);
+        GROWING.iter().filter(lags).copied().collect::<Vec<_>>()
+    };
+    let mut left = Vec::new();
+    test_support::wait_until("rows that follow", PATIENCE, || {
+        let now = lagging(&shown.scraper.samples());
+        if now != left {
+            eprintln!("not yet: {now:?}");
+        }
+        left = now;
+        left.is_empty()
+    });
+    let after = shown.scraper.samples();
+    // Totals without a label are of all topics, and exact where nothing else can have happened.
+    let topics = of(&after, "kafka_server_brokertopicmetrics_messagesin_total{topic=\"rows\"}");
+    assert_eq!(format!("{topics}"), "3");
+    assert!(of(&after, "kafka_server_brokertopicmetrics_messagesin_total") > topics);
+    assert_eq!(format!("{}", of(&after, "kafka_log_log_logstartoffset{topic=\"rows\",partition=\"0\"}")), "1");
+    assert_eq!(
+        format!(
+            "{}",
+            of(&after, "kafka_client_some_gauge{client_id=\"wire\",client_instance_id=\"CQkJCQkJCQkJCQkJCQkJCQ\"}")
+        ),
+        "5"
+    );
+    drop(wires);
+    lose_a_log(&mut shown);
+    assert_eq!((of(&before, OFFLINE) + 1.0).to_string(), of(&shown.scraper.samples(), OFFLINE).to_string());
+    covers_the_page();
+}
+
+/// No row is left out here, and none of these is no row.
+fn covers_the_page() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/METRICS.md")).unwrap();
+    let rows: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let plain = |series: &&'static str| series.split('{').next().unwrap_or_default().trim_end_matches("_count");
+    let tested: BTreeSet<&str> = GROWING.iter().chain([&OFFLINE]).map(plain).collect();
+    let rows: BTreeSet<&str> = rows.into_iter().map(|row| row.trim_end_matches("_count")).collect();
+    assert_eq!(rows, tested);
+}
+
+/// Does all of it; what is returned is to be kept open.
+fn work(address: &str) -> Vec<Wire> {
+    let mut wire = Wire::connect(address);
+    create_topic(&mut wire, TOPIC, 1);
+    // After `rows`, and more than `metrics.series.max` has room for.
+    create_topic(&mut wire, "zz-many", 30);
+    produce(address);
+    refused_produce(&mut wire);
+    fetches(&mut wire);
+    delete_first_record(&mut wire);
+    commit(address);
+    telemetry(&mut wire);
+    let mut hostile = Wire::connect(address);
+    hostile.send_frame(&[0xff; 20]);
+    hostile.expect_close();
+    // More than may be open: the last ones are closed at once.
+    let mut wires: Vec<Wire> = (0..25).map(|_| Wire::connect(address)).collect();
+    wires.last_mut().unwrap().expect_close();
+    wires.truncate(1);
+    wires.push(wire);
+    wires
+}
+
+fn name(topic: &str) -> TopicName {
+    TopicName(StrBytes::from_string(topic.to_owned()))
+}
+
+pub(crate) fn create_topic(wire: &mut Wire, topic: &str, partitions: i32) {
+    let topic =
+        CreatableTopic::default().with_name(name(topic)).with_num_partitions(partitions).with_replication_factor(1);
+    let answer = wire.call(5, &CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000));
+    assert_eq!(answer.topics[0].error_code, 0);
+}
+
+fn produce(address: &str) {
+    let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", address).create().unwrap();
+    for value in ["a", "b", "c"] {
+        producer.send(BaseRecord::<str, str>::to(TOPIC).payload(value)).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+fn refused_produce(wire: &mut Wire) {
+    let data = PartitionProduceData::default().with_records(Some(Bytes::from_static(b"no batch")));
+    let topic = TopicProduceData::default().with_name(name(TOPIC)).with_partition_data(vec![data]);
+    let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![topic]);
+    let answer = wire.call(9, &request);
+    assert_ne!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+/// One that begins a session, and one that is answered with an error.
+fn fetches(wire: &mut Wire) {
+    let at = |offset: i64, session_epoch: i32| {
+        let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
+        let topic = FetchTopic::default().with_topic(name(TOPIC)).with_partitions(vec![partition]);
+        FetchRequest::default().with_max_bytes(1 << 20).with_session_epoch(session_epoch).with_topics(vec![topic])
+    };
+    let answer = wire.call(12, &at(0, 0));
+    assert!(answer.session_id > 0 && answer.responses[0].partitions[0].records.is_some());
+    let answer = wire.call(12, &at(999, -1));
+    assert_ne!(answer.responses[0].partitions[0].error_code, 0);
+}
+
+fn delete_first_record(wire: &mut Wire) {
+    let partition = DeleteRecordsPartition::default().with_offset(1);
+    let topic = DeleteRecordsTopic::default().with_name(name(TOPIC)).with_partitions(vec![partition]);
+    let answer = wire.call(2, &DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000));
+    assert_eq!(answer.topics[0].partitions[0].error_code, 0);
+}
+
+fn commit(address: &str) {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", address).set("group.id", "committed").create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(TOPIC, 0, Offset::Offset(2)).unwrap();
+    test_support::wait_until("a coordinator", PATIENCE, || consumer.commit(&offsets, CommitMode::Sync).is_ok());
+}
+
+/// A gauge, and one without a number.
+const METRICS: &[u8] = b"\x0a\x2a\x12\x28\x12\x19\x0a\x0a\x73\x6f\x6d\x65\x2e\x67\x61\x75\x67\x65\x2a\x0b\x0a\x09\x31\x05\x00\x00\x00\x00\x00\x00\x00\x12\x0b\x0a\x05\x6f\x74\x68\x65\x72\x2a\x02\x0a\x00";
+
+fn telemetry(wire: &mut Wire) {
+    let id = Uuid::from_bytes([9; 16]);
+    let answer = wire.call(0, &GetTelemetrySubscriptionsRequest::default().with_client_instance_id(id));
+    assert_eq!(answer.error_code, 0);
+    let mut push = |id: Uuid, subscription: i32, metrics: &'static [u8]| {
+        let request = PushTelemetryRequest::default()
+            .with_client_instance_id(id)
+            .with_subscription_id(subscription)
+            .with_metrics(Bytes::from_static(metrics));
+        wire.call(0, &request).error_code
+    };
+    assert_eq!(push(id, answer.subscription_id, METRICS), 0);
+    assert_eq!(push(id, answer.subscription_id, METRICS), 89);
+    let other = Uuid::from_bytes([8; 16]);
+    assert_eq!(push(other, 1, METRICS), 117);
+    let third = Uuid::from_bytes([7; 16]);
+    let answer = wire.call(0, &GetTelemetrySubscriptionsRequest::default().with_client_instance_id(third));
+    let request = PushTelemetryRequest::default()
+        .with_client_instance_id(third)
+        .with_subscription_id(answer.subscription_id)
+        .with_metrics(Bytes::from_static(b"\xff\xff"));
+    assert_eq!(wire.call(0, &request).error_code, 87);
+}
+
+/// Stops the broker, puts something else where a log was, and starts it again.
+fn lose_a_log(shown: &mut Shown) {
+    assert!(shown.broker.stop().success());
+    let log = shown.dir.path().join("data/rows-0/00000000000000000000.log");
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    shown.broker.restart();
+}
