@@ -114,8 +114,9 @@ fn look_up(
         }
         Question::Tiered => None,
         Question::MaxTimestamp => {
-            let found = log.max_timestamp(end).map_err(|error| ErrorCode::from(&error))?;
-            found.map(|found| (found.offset, found.timestamp, found.leader_epoch))
+            // As Kafka: where the latest record is not stable yet, a reader of committed records finds none.
+            let found = log.max_timestamp(partition.high_watermark()).map_err(|error| ErrorCode::from(&error))?;
+            found.filter(|found| found.offset < end).map(|found| (found.offset, found.timestamp, found.leader_epoch))
         }
         Question::AtOrAfter(timestamp) => {
             let found = log.offset_for_timestamp(timestamp, end).map_err(|error| ErrorCode::from(&error))?;

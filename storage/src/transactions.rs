@@ -14,7 +14,8 @@ use crate::batch::ProducerBatch;
 use crate::error::AppendError;
 use crate::partition_log::PartitionLog;
 use crate::producers::{
-    CompletedTransaction, EpochRule, FirstSequence, Marker, MarkerKind, ProducerSummary, VerificationGuard, WindowBatch,
+    CompletedTransaction, EpochRule, FirstSequence, Marker, MarkerKind, ProducerSummary, SequenceError,
+    VerificationGuard, Verified, WindowBatch,
 };
 
 /// What a log remembers of a producer, to be shown.
@@ -32,6 +33,19 @@ pub struct ProducerState {
     pub last_append: Timestamp,
     /// The first offset of its open transaction.
     pub transaction_start: Option<Offset>,
+}
+
+impl From<&ProducerSummary<'_>> for ProducerState {
+    fn from(producer: &ProducerSummary<'_>) -> Self {
+        Self {
+            id: producer.id,
+            epoch: producer.epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+            last_sequence: producer.window.last().map(WindowBatch::last_sequence),
+            last_append: producer.last_append,
+            transaction_start: producer.transaction_start,
+        }
+    }
 }
 
 impl PartitionLog {
@@ -79,15 +93,25 @@ impl PartitionLog {
     /// What is remembered of each producer, by id.
     #[must_use]
     pub fn producers(&self) -> Vec<ProducerState> {
-        let state = |producer: ProducerSummary<'_>| ProducerState {
-            id: producer.id,
-            epoch: producer.epoch,
-            coordinator_epoch: producer.coordinator_epoch,
-            last_sequence: producer.window.last().map(WindowBatch::last_sequence),
-            last_append: producer.last_append,
-            transaction_start: producer.transaction_start,
-        };
-        self.writer().producers().producers().map(state).collect()
+        self.writer().producers().producers().map(|producer| (&producer).into()).collect()
+    }
+
+    /// Whether a transactional batch would be taken now. It will be later, too, if nobody else appends meanwhile.
+    ///
+    /// # Errors
+    /// [`SequenceError`], as [`Self::append_verified`] has it.
+    pub fn check_verified(&self, batch: &ProducerBatch, verified: Verified) -> Result<(), SequenceError> {
+        self.writer().producers().check(batch, verified).map(drop)
+    }
+
+    /// The open transactions whose producer appended nothing here for `silent_ms`, oldest first: those that may hang.
+    #[must_use]
+    pub fn silent_transactions(&self, now: Timestamp, silent_ms: i64) -> Vec<ProducerState> {
+        let writer = self.writer();
+        let open = writer.producers().open_transactions();
+        open.filter(|producer| now.ms_since(producer.last_append) >= silent_ms)
+            .map(|producer| (&producer).into())
+            .collect()
     }
 
     /// Where the oldest transaction begins that a reader of committed records must wait for.

@@ -287,3 +287,20 @@ fn readers_hear_of_an_abort_before_they_may_read_it() {
         }
     });
 }
+
+#[test]
+fn transactions_whose_producer_is_silent_are_known_with_their_age() {
+    let t = Opened::new(TopicConfig::default());
+    t.send(P, 0, Verified::NotAsked).unwrap();
+    t.send((8, 0), 0, Verified::NotAsked).unwrap();
+    let later = model::Timestamp::new(NOW.get() + 1_000);
+    assert_eq!(t.log.silent_transactions(later, 1_001), []);
+    let starts = |silent: &[storage::ProducerState]| -> Vec<_> {
+        silent.iter().map(|state| (state.id.get(), state.transaction_start.map(model::Offset::get))).collect()
+    };
+    assert_eq!(starts(&t.log.silent_transactions(later, 1_000)), [(7, Some(0)), (8, Some(2))]);
+    t.end(marker(7, 1, MarkerKind::Abort), EpochRule::Newer).unwrap();
+    assert_eq!(starts(&t.log.silent_transactions(later, 1_000)), [(8, Some(2))]);
+    assert_eq!(t.log.expire_producers(later, 1_000), 1, "never inside a transaction");
+    assert_eq!(t.log.producers().len(), 1);
+}

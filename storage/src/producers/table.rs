@@ -284,14 +284,12 @@ impl ProducerTable {
 
     /// The producers, by id.
     pub fn producers(&self) -> impl Iterator<Item = ProducerSummary<'_>> {
-        self.producers.iter().map(|(id, producer)| ProducerSummary {
-            id: *id,
-            epoch: producer.epoch,
-            coordinator_epoch: producer.coordinator_epoch,
-            last_append: producer.last_append,
-            transaction_start: producer.transaction_start,
-            window: producer.window.batches(),
-        })
+        self.producers.iter().map(|(id, producer)| producer.summary(*id))
+    }
+
+    /// The producers with an open transaction, the oldest transaction first.
+    pub fn open_transactions(&self) -> impl Iterator<Item = ProducerSummary<'_>> {
+        self.open.values().filter_map(|id| self.producers.get(id).map(|producer| producer.summary(*id)))
     }
 
     /// How many producers are remembered.
@@ -350,6 +348,17 @@ impl ProducerTable {
 }
 
 impl Producer {
+    fn summary(&self, id: ProducerId) -> ProducerSummary<'_> {
+        ProducerSummary {
+            id,
+            epoch: self.epoch,
+            coordinator_epoch: self.coordinator_epoch,
+            last_append: self.last_append,
+            transaction_start: self.transaction_start,
+            window: self.window.batches(),
+        }
+    }
+
     /// The remembered batch that this one repeats.
     fn find(&self, batch: &ProducerBatch) -> Option<&WindowBatch> {
         let sequence = batch.base_sequence.filter(|_| batch.epoch == self.epoch)?;
