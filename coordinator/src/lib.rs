@@ -10,6 +10,7 @@
 
 mod codec;
 pub mod group;
+mod re2;
 pub mod records;
 pub mod shard;
 mod timers;

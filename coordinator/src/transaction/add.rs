@@ -67,7 +67,7 @@ fn check_producer(logged: &Transaction, producer: RawProducer) -> Result<(), Err
     Ok(())
 }
 
-/// A client's version, as far as the broker's level has it: the records of an older one do not say what a newer one needs.
-pub(super) fn effective(client: TransactionVersion, broker: TransactionVersion) -> TransactionVersion {
-    if client > broker { TransactionVersion::V0 } else { client }
+/// A client's version, as far as the broker's records can say what it needs.
+pub(super) const fn effective(client: TransactionVersion, broker: TransactionVersion) -> TransactionVersion {
+    if broker.record_version() == 0 { TransactionVersion::V0 } else { client }
 }

@@ -5,7 +5,7 @@ use model::{ErrorCode, ProducerId};
 use super::add::effective;
 use super::event::{EndTxn, ProducerIdAndEpoch, RawProducer, TransactionResult};
 use super::state::TransactionState;
-use super::steps::{Transaction, is_exhausted};
+use super::steps::{EPOCH_LAST, Transaction, is_exhausted};
 use super::{TransactionShard, Turn, Undecided};
 
 impl TransactionShard {
@@ -42,7 +42,7 @@ impl TransactionShard {
                 let step = logged.prepared_v0(request.result, turn.now.time);
                 let last_epoch = transactional.last_epoch;
                 self.accept(turn, id, step, last_epoch)?;
-                self.begin_to_end(turn, id);
+                self.ask_for_markers(turn, id);
                 Ok(())
             }
             TransactionState::Empty => Err(ErrorCode::InvalidTxnState),
@@ -69,7 +69,7 @@ impl TransactionShard {
                 // What the producer has once the markers are written; it may go on before that.
                 let next = step.completed(turn.now.time).producer;
                 self.accept(turn, id, step, last_epoch)?;
-                self.begin_to_end(turn, id);
+                self.ask_for_markers(turn, id);
                 Ok(next)
             }
         }
@@ -87,7 +87,7 @@ impl TransactionShard {
             (logged.fenced_v0(now), None)
         };
         self.accept(turn, id, step, last_epoch)?;
-        self.begin_to_end(turn, id);
+        self.ask_for_markers(turn, id);
         Ok(())
     }
 }
@@ -107,7 +107,7 @@ fn judge(logged: &Transaction, producer: RawProducer, result: TransactionResult)
     let is_other_id = logged.producer.producer_id.get() != producer.id;
     let had_other_id = is_other_id
         && logged.previous_producer_id.is_some_and(|previous| previous.get() == producer.id)
-        && (producer.epoch, epoch) == (i16::MAX - 1, 0);
+        && (producer.epoch, epoch) == (EPOCH_LAST, 0);
     let had_last_epoch = i32::from(producer.epoch) + 1 == i32::from(epoch);
     if is_other_id && !had_other_id {
         return Err(ErrorCode::InvalidProducerIdMapping);

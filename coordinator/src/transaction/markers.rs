@@ -8,31 +8,24 @@ use super::{TimerKey, TransactionShard, Turn};
 const RETRY_MS: u64 = 100;
 
 impl TransactionShard {
-    /// A transaction has begun to end: its markers are asked for. Without partitions it has ended.
-    pub(super) fn begin_to_end(&mut self, turn: &mut Turn<'_>, id: &str) {
-        let has_none = self.ids.get(id).is_some_and(|transactional| transactional.unmarked.is_empty());
-        if has_none {
-            self.complete(turn, id);
-        } else {
-            self.ask_for_markers(turn, id);
-        }
-    }
-
-    /// Asks for those markers that failed; for all, if none was asked for yet.
+    /// Asks for those markers of a transaction that failed; for all, if none was asked for yet. If it has no partitions, it has
+    /// ended.
     pub(super) fn ask_for_markers(&mut self, turn: &mut Turn<'_>, id: &str) {
         let Some(transactional) = self.ids.get_mut(id) else { return };
         let logged = &transactional.logged;
         let Some(result) = logged.ending() else { return };
-        let failed = std::mem::take(&mut transactional.failed);
-        let id_of_markers = MarkersId(transactional.ending);
-        let partitions = if failed.is_empty() { transactional.unmarked.clone() } else { failed };
-        if partitions.is_empty() {
-            // A log can hold an end that has begun and needs no marker.
+        if transactional.unmarked.is_empty() {
             self.complete(turn, id);
             return;
         }
+        let failed = std::mem::take(&mut transactional.failed);
+        let partitions = if transactional.is_asked { failed } else { transactional.unmarked.clone() };
+        if partitions.is_empty() {
+            return;
+        }
+        transactional.is_asked = true;
         turn.out.effects.push(TransactionEffect::WriteMarkers(Markers {
-            id: id_of_markers,
+            id: MarkersId(transactional.ending),
             transactional_id: id.to_owned(),
             producer: logged.producer,
             coordinator_epoch: self.coordinator_epoch,

@@ -79,6 +79,8 @@ struct TransactionalId {
     ending: u64,
     /// While the transaction ends: where its marker is not written yet.
     unmarked: Partitions,
+    /// Whether those were asked for.
+    is_asked: bool,
     /// Those of them that were reported to have failed.
     failed: Partitions,
 }
@@ -325,14 +327,14 @@ impl TransactionShard {
         } else {
             self.open.insert(id.clone());
         }
-        let (last_epoch, since, failed) = (None, Tick::default(), Partitions::default());
+        let (last_epoch, since, is_asked, failed) = (None, Tick::default(), false, Partitions::default());
         let mut unmarked = Partitions::default();
         if logged.ending().is_some() {
             self.endings += 1;
             unmarked = logged.partitions.clone();
         }
         let ending = self.endings;
-        self.ids.insert(id, TransactionalId { logged, last_epoch, since, ending, unmarked, failed });
+        self.ids.insert(id, TransactionalId { logged, last_epoch, since, ending, unmarked, is_asked, failed });
     }
 }
 

@@ -30,10 +30,12 @@ pub struct Transaction {
     pub client_version: TransactionVersion,
 }
 
-/// Whether an epoch must not be followed by another that a client gets: `i16::MAX` stays free, so that every producer can be
-/// fenced.
+/// The last epoch that a client gets: the one after it stays free, so that every producer can be fenced.
+pub(super) const EPOCH_LAST: i16 = i16::MAX - 1;
+
+/// Whether no client gets an epoch of this id after this one.
 pub(super) const fn is_exhausted(epoch: ProducerEpoch) -> bool {
-    epoch.get() >= i16::MAX - 1
+    epoch.get() >= EPOCH_LAST
 }
 
 /// The epoch after this one, up to the very last.

@@ -9,6 +9,8 @@ use super::{TimerKey, TransactionShard, TransactionalId, Turn, Undecided, need_i
 
 /// Transactional ids that are looked at in one step of a pass.
 const STEP_MAX: usize = 1_000;
+/// Ms between two steps over all ids: others are served meanwhile.
+const STEP_PAUSE_MS: i32 = 1;
 /// Bytes of tombstones that one step writes; one more than that at most.
 const TOMBSTONE_BYTES_MAX: usize = 16 << 10;
 
@@ -22,10 +24,9 @@ impl TransactionShard {
     /// One step of the pass over transactions that are under way: at most one of them is aborted, as its records make a batch.
     pub(super) fn look_for_timed_out(&mut self, turn: &mut Turn<'_>) {
         let from = after(self.timed_out.take());
-        let mut seen = None;
-        let mut timed_out = None;
+        let (mut seen, mut timed_out) = (None, None);
         for id in self.open.range((from, Bound::Unbounded)).take(STEP_MAX) {
-            seen = Some(id.clone());
+            seen = Some(id);
             if let Some(transactional) = self.ids.get(id)
                 && transactional.is_timed_out(turn)
             {
@@ -33,6 +34,7 @@ impl TransactionShard {
                 break;
             }
         }
+        let seen = seen.cloned();
         if let Some((id, producer)) = timed_out {
             self.abort_timed_out(turn, &id, producer);
         }
@@ -57,11 +59,10 @@ impl TransactionShard {
     /// One step of the pass over transactional ids that nobody used for long.
     pub(super) fn look_for_expired(&mut self, turn: &mut Turn<'_>) {
         let from = after(self.expired.take());
-        let mut seen = None;
-        let mut bytes = 0;
+        let (mut seen, mut bytes) = (None, 0);
         let mut expired = Vec::new();
         for (id, transactional) in self.ids.range((from, Bound::Unbounded)).take(STEP_MAX) {
-            seen = Some(id.clone());
+            seen = Some(id);
             if transactional.is_expired(turn) {
                 bytes += id.len();
                 expired.push(id.clone());
@@ -70,6 +71,7 @@ impl TransactionShard {
                 break;
             }
         }
+        let seen = seen.cloned();
         for id in expired {
             let record = TransactionRecord { transactional_id: id, transaction: None };
             // An id that came from the log fits into it.
@@ -78,7 +80,7 @@ impl TransactionShard {
                 turn.out.records.push(encoded);
             }
         }
-        let interval_ms = if seen.is_some() { 0 } else { turn.settings.remove_expired_interval_ms };
+        let interval_ms = if seen.is_some() { STEP_PAUSE_MS } else { turn.settings.remove_expired_interval_ms };
         self.expired = seen;
         self.set_timer(turn, TimerKey::Expired, interval_ms);
     }

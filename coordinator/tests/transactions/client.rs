@@ -85,9 +85,7 @@ impl Client {
             TransactionReply::AddPartitions(Ok(())) => {
                 let producer = self.producer.expect("it wrote");
                 assert!(world.laws.was_told(producer, self.number), "{producer:?} was never given to it");
-                // The broker's level may be less than the client's.
-                let version = self.version.min(world.settings.version);
-                world.laws.wrote(producer, version, [self.which.as_ref(), which.as_ref()]);
+                world.laws.wrote(producer, self.version, [self.which.as_ref(), which.as_ref()]);
                 self.which = which;
                 self.wants = match world.random.below(4) {
                     0..2 => Wants::Write,
@@ -99,7 +97,7 @@ impl Client {
                 let Wants::End(result) = self.wants else { panic!("it asked for no end") };
                 let producer = self.producer.expect("it ended something");
                 if let Some(which) = &self.which {
-                    world.laws.told_end((producer, self.version.min(world.settings.version)), which, result);
+                    world.laws.told_end((producer, self.version), which, result);
                 }
                 if let Some(next) = next {
                     world.laws.told(next, self.number);

@@ -4,7 +4,7 @@
 //! the group's epoch grows; each member then goes towards it by its own heartbeats, so that a rebalance stops nobody.
 //!
 //! The parts: [`group`] and [`member`] are the state, `records` and `replay` the log; `heartbeat`, `join` and `leave` the request,
-//! with `refusal` for what it must say, `target` for the group's part of it and `reconcile` for the member's; `patterns` (with `re2`) are
+//! with `refusal` for what it must say, `target` for the group's part of it and `reconcile` for the member's; `patterns` are
 //! topics by regular expression; `sessions` is what happens by itself; `migration` is classic members in such a group.
 
 mod common;
@@ -17,7 +17,6 @@ mod leave;
 mod member;
 mod migration;
 mod patterns;
-mod re2;
 mod reconcile;
 mod records;
 mod refusal;

@@ -6,11 +6,11 @@ use model::{ErrorCode, Timestamp};
 use regex::Regex;
 
 use super::group::{ConsumerGroup, Resolved};
-use super::re2::{self, Rejected};
 use super::records;
 use super::refusal::Refusal;
 use crate::group::event::TopicsChanged;
 use crate::group::{Context, Group, GroupOutcome, GroupShard, Topics};
+use crate::re2::{self, Rejected};
 
 /// Compiled patterns that are kept.
 const KEPT_MAX: usize = 128;

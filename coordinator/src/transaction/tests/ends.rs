@@ -74,7 +74,7 @@ fn a_transaction_without_partitions_ends_at_once() {
 }
 
 #[test]
-fn a_broker_without_kip_890_takes_newer_requests_as_older_ones() {
+fn a_broker_with_old_records_takes_newer_requests_as_older_ones() {
     // Its records have no room for what the newer ones need.
     let mut driver = Driver::with_version(V0);
     let first = driver.init().unwrap();

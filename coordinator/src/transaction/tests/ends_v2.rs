@@ -101,3 +101,11 @@ fn a_producer_whose_end_was_not_answered_may_also_begin_again() {
     driver.write_markers();
     assert_eq!(driver.init_from(first), Ok(next));
 }
+
+#[test]
+fn the_version_of_a_client_counts_before_the_brokers() {
+    let mut driver = Driver::with_version(TransactionVersion::V1);
+    let first = driver.init().unwrap();
+    driver.add(first, &["alpha-0"], V2).unwrap();
+    assert_eq!(driver.end(first, COMMIT, V2), Ok(Some(producer(100, 1))));
+}

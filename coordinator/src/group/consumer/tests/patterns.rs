@@ -20,7 +20,7 @@ fn a_pattern_stands_for_whole_names() {
 fn patterns_are_res_and_not_javas() {
     let mut driver = Driver::new(&[("t", 1)]);
     for pattern in
-        ["(?=t)t", r"(t)\1", "a)(b", "*", "[z-a]", r"\p{Nonsense}", "a**", "a{1001}", "(?x)t", "(?u)t", r"\b{start}t"]
+        ["(?=t)t", r"(t)\1", "a)(b", "*", "[z-a]", r"\p{Nonsense}", "a**", "a{1001}", "(?x)t", "(?u)t", "{2}"]
     {
         let reply = Consumer::of_pattern("m", pattern).join(&mut driver);
         assert_eq!(reply.error, ErrorCode::InvalidRegularExpression, "{pattern}");
@@ -30,6 +30,11 @@ fn patterns_are_res_and_not_javas() {
     for pattern in ["(?i)T", "t(?:)", "[[:alpha:]]", r"\pL", "(?P<name>t)", r"\Qt\E", "^t$"] {
         let mut member = Consumer::of_pattern("m", pattern);
         assert_eq!((member.join(&mut driver).error, member.owned.len()), (ErrorCode::None, 1), "{pattern}");
+    }
+    // Braces that repeat nothing stand for themselves, which no topic's name has.
+    for pattern in [r"\b{start}t", "t{", "t{,2}"] {
+        let mut member = Consumer::of_pattern("m", pattern);
+        assert_eq!((member.join(&mut driver).error, member.owned.len()), (ErrorCode::None, 0), "{pattern}");
     }
 }
 

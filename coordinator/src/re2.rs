@@ -20,7 +20,7 @@ const REPEAT_MAX: u32 = 1_000;
 
 /// Why a pattern is refused.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Rejected {
+pub(crate) enum Rejected {
     /// It is no pattern.
     #[error("{}", .0.kind())]
     Syntax(#[from] Box<ast::Error>),
@@ -42,8 +42,8 @@ pub(super) enum Rejected {
 }
 
 /// Compiles a pattern to match whole names.
-pub(super) fn compile(pattern: &str) -> Result<Regex, Rejected> {
-    let pattern = unquoted(pattern);
+pub(crate) fn compile(pattern: &str) -> Result<Regex, Rejected> {
+    let pattern = spelled_out(pattern);
     // On its own: `a)(b` must not become valid by what is put around it.
     let tree = ast::parse::Parser::new().parse(&pattern).map_err(Box::new)?;
     ast::visit(&tree, KnownToRe2)?;
@@ -127,25 +127,79 @@ fn check_count(kind: &RepetitionKind) -> Result<(), Rejected> {
     if most > REPEAT_MAX { Err(Rejected::RepeatCount) } else { Ok(()) }
 }
 
-/// Writes out what RE2 lets one quote as `\Q...\E`, which this crate does not know.
-fn unquoted(pattern: &str) -> String {
+/// Writes out what RE2 lets one leave to it, and this crate does not know: quotes as `\Q...\E`, and braces that are no
+/// repetition.
+fn spelled_out(pattern: &str) -> String {
     let mut plain = String::with_capacity(pattern.len());
     let mut rest = pattern;
-    while let Some(place) = rest.find('\\') {
+    while let Some(place) = rest.find(['\\', '{']) {
         let (before, from) = rest.split_at(place);
         plain.push_str(before);
         if let Some(quoted) = from.strip_prefix("\\Q") {
             let (text, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
             plain.push_str(&regex::escape(text));
             rest = after;
-        } else {
-            // An escaped backslash does not begin a quote with what follows it.
-            let end = from.char_indices().nth(2).map_or(from.len(), |(end, _)| end);
-            let (escape, after) = from.split_at(end);
-            plain.push_str(escape);
-            rest = after;
+            continue;
         }
+        if from.starts_with('{') && !is_repetition(from) {
+            plain.push('\\');
+        }
+        let (whole, after) = from.split_at(end_of_escape(from));
+        plain.push_str(whole);
+        rest = after;
     }
     plain.push_str(rest);
     plain
+}
+
+/// Whether this begins with a repetition: `{2}`, `{2,}` or `{2,3}`.
+fn is_repetition(text: &str) -> bool {
+    let Some((counts, _)) = text.strip_prefix('{').and_then(|inner| inner.split_once('}')) else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match counts.split_once(',') {
+        None => is_number(counts),
+        Some((least, most)) => is_number(least) && (most.is_empty() || is_number(most)),
+    }
+}
+
+/// Where an escape ends that this begins with: behind its letter, or the braces that belong to it. Anything else is a
+/// character.
+fn end_of_escape(text: &str) -> usize {
+    let has_braces = ["\\x{", "\\p{", "\\P{"].iter().any(|begin| text.starts_with(begin));
+    let count = if text.starts_with('\\') { 2 } else { 1 };
+    let end_of = |count: usize| text.char_indices().nth(count).map_or(text.len(), |(end, _)| end);
+    match text.find('}') {
+        Some(brace) if has_braces => brace + 1,
+        // An escaped backslash does not begin a quote with what follows it.
+        Some(_) | None => end_of(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_re2_leaves_unsaid_is_spelled_out() {
+        for (pattern, plain) in [
+            ("a{2}b{2,}c{2,3}", "a{2}b{2,}c{2,3}"),
+            ("a{2", r"a\{2"),
+            ("{x}{,3}{2,x}", r"\{x}\{,3}\{2,x}"),
+            (r"\{2\\{", r"\{2\\\{"),
+            (r"\x{41}\p{Greek}\P{L}", r"\x{41}\p{Greek}\P{L}"),
+            (r"\Qa{b\E{2}", r"a\{b{2}"),
+            (r"\\Q{", r"\\Q\{"),
+            ("\\", "\\"),
+        ] {
+            assert_eq!(spelled_out(pattern), plain, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn braces_that_are_no_repetition_stand_for_themselves() {
+        assert!(compile("a{2").unwrap().is_match("a{2"));
+        assert!(compile("a{2}").unwrap().is_match("aa"));
+        assert!(compile("[{}]+").unwrap().is_match("{}"));
+        assert!(compile(r"\x{61}{2}").unwrap().is_match("aa"));
+    }
 }
