@@ -28,7 +28,7 @@ use crate::coordinators::{CoordinatorThreads, Coordinators};
 use crate::gauges;
 use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
 use crate::net::{ByteBudget, ColdReads, EventLoops, NetOptions, listener};
-use crate::partitions::{DataDirectory, FetchSessions, Registry};
+use crate::partitions::{CleanerSettings, DataDirectory, FetchSessions, Registry};
 use crate::telemetry::clients::{ClientTelemetry, ClientTelemetryOptions};
 use crate::telemetry::{Endpoint, EndpointOptions, Metrics, Scrape};
 
@@ -170,6 +170,7 @@ impl Parts {
         let group_commit = Arc::new(GroupCommit::start(threads).map_err(ServeError::System)?);
         let metrics = Arc::new(Metrics::default());
         let registry = Registry::new(Arc::clone(&log_manager), Arc::clone(&group_commit), Arc::clone(&metrics));
+        registry.set_cleaner_settings(CleanerSettings::of(config));
         Ok(Self { clock, log_manager, group_commit, registry: Arc::new(registry), metrics })
     }
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions};
-use model::config::{TimestampType, TopicConfig};
+use model::config::{CleanupPolicy, TimestampType, TopicConfig};
 use model::{
     LeaderEpoch, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId, TopicName, TopicPartition,
 };
 use storage::batch::{BatchBuilder, NewRecord, ProducerBatch, UncheckedBatch};
 use storage::producers::{EpochRule, Marker, MarkerKind, Verified};
-use storage::{Appended, LogManager, LogManagerOptions, PartitionLog, RealDisk};
+use storage::{Appended, CleanOptions, LogManager, LogManagerOptions, PartitionLog, RealDisk};
 use test_support::RealKafka;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -267,4 +267,68 @@ fn kafka_reads_the_markers_and_the_aborted_transactions_that_we_wrote() {
     let printed = dump_log_segments(&[], &indexes);
     let entries: Vec<&str> = printed.lines().filter(|line| line.starts_with("version: 0")).collect();
     assert_eq!(entries, expected);
+}
+
+#[test]
+fn kafka_reads_what_compaction_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let (id, now) = (TopicId::from_bytes([8; 16]), Timestamp::new(NOW));
+    let manager = open(dir.path());
+    let log = manager.create(&topic("cleaned"), id, Arc::new(config(TimestampType::CreateTime)), now).unwrap();
+    let sent = append_all(&log);
+    let active_from = {
+        log.roll_if_due(Timestamp::new(i64::MAX)).unwrap();
+        log.sync().unwrap();
+        log.log_end_offset()
+    };
+    let cleanup_policy = CleanupPolicy { compact: true, delete: false };
+    log.set_config(Arc::new(TopicConfig { cleanup_policy, ..config(TimestampType::CreateTime) }));
+    let options = CleanOptions { map_bytes_max: 1 << 20, map_load_factor: 0.9, buffer_size: 4_096 };
+    let cleanable = log.cleanable(active_from, now).unwrap().unwrap();
+    log.clean(&cleanable, options, now, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+    // Records without a key go, and of each of the five keys the newest stays; batches of producers stay without records.
+    let key_of = |line: &str| line.split_once(" key: ").map(|(_, key)| key.split(' ').next().unwrap().to_owned());
+    let newest: std::collections::BTreeMap<String, usize> =
+        sent.iter().enumerate().filter_map(|(place, line)| Some((key_of(line)?, place))).collect();
+    let mut places: Vec<_> = newest.into_values().collect();
+    places.sort_unstable();
+    let expected: Vec<String> = places.into_iter().map(|place| sent[place].clone()).collect();
+    for index in 0..40 {
+        // Something more, so that there are several segments and indexes to look at.
+        append_one(&log, index);
+    }
+    manager.close().unwrap();
+    drop((log, manager));
+    let partition = dir.path().join("cleaned-0");
+    let is_cleaned = |file: &PathBuf| {
+        let base: i64 = file.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        base < active_from.get()
+    };
+    let cleaned: Vec<PathBuf> = files(&partition, &["log"]).into_iter().filter(is_cleaned).collect();
+    let printed = dump_log_segments(&["--deep-iteration", "--print-data-log"], &cleaned);
+    let records: Vec<String> = printed.lines().filter(|line| line.starts_with("| ")).map(without_sizes).collect();
+    assert_eq!(records, expected);
+    assert!(printed.lines().any(|line| line.contains("deleteHorizonMs: OptionalLong[")), "a tombstone is among them");
+    let batches = printed.lines().filter(|line| line.starts_with("baseOffset: "));
+    let (empty, full): (Vec<_>, Vec<_>) = batches.partition(|line| line.contains(" count: 0 "));
+    assert!(empty.len() > 100 && !full.is_empty() && !printed.contains("isvalid: false"), "{printed}");
+    let indexes = files(&partition, &["index", "timeindex"]);
+    let held_against = dump_log_segments(&["--deep-iteration"], &indexes);
+    for complaint in ["ismatch", "not found", "out of order", "smaller than"] {
+        assert!(!held_against.contains(complaint), "{held_against}");
+    }
+    let verify = Command::new(env!("CARGO_BIN_EXE_tidelog"))
+        .args(["log", "verify", "--records", "--output", "json"])
+        .arg(&partition)
+        .output()
+        .unwrap();
+    let report = String::from_utf8(verify.stdout).unwrap();
+    assert!(verify.status.success(), "{report}");
+}
+
+fn append_one(log: &PartitionLog, number: i64) {
+    let config = config(TimestampType::CreateTime);
+    let (bytes, now) = (batch(number, log.log_end_offset().get()), Timestamp::new(NOW));
+    let batch = UncheckedBatch::parse(&bytes).unwrap().check(&config, now).unwrap();
+    log.append(&batch, LeaderEpoch::new(2).unwrap(), now).unwrap();
 }

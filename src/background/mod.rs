@@ -1,7 +1,12 @@
 //! Loops that only call storage, at their own pace: recovery points, `flush.ms`, segments whose time has come, files of
-//! deleted topics and of deleted records.
+//! deleted topics and of deleted records; and, each on a thread of its own, what may take long.
 //!
 //! Owns: when. Does not know: how.
+
+mod cleaner;
+mod retention;
+mod retention_clock;
+mod throttle;
 
 use std::io;
 use std::sync::Arc;
@@ -13,6 +18,8 @@ use model::Timestamp;
 use model::config::{BrokerConfig, FlushMode};
 use tracing::error;
 
+use self::cleaner::Cleaners;
+use self::retention::Retention;
 use crate::clock::Clock;
 use crate::partitions::{Partition, Registry};
 
@@ -21,18 +28,21 @@ const EAGER_MS: u64 = 100;
 /// How often it looks around otherwise, ms: nothing it does then is urgent, and an idle broker should be idle.
 const RELAXED_MS: u64 = 10_000;
 
-/// The background thread.
+/// The background threads.
 #[derive(Debug)]
 pub(crate) struct Background {
     stop: SyncSender<()>,
     thread: JoinHandle<()>,
+    retention: Retention,
+    /// None if `log.cleaner.enable` is false.
+    cleaners: Option<Cleaners>,
 }
 
 impl Background {
-    /// Starts the thread. It removes the directories `leftovers` of an earlier process first.
+    /// Starts the threads. The first one removes the directories `leftovers` of an earlier process before anything else.
     ///
     /// # Errors
-    /// The system's, when it cannot be made.
+    /// The system's, when one cannot be made.
     pub(crate) fn start(
         registry: Arc<Registry>,
         clock: Clock,
@@ -41,6 +51,9 @@ impl Background {
     ) -> io::Result<Self> {
         let checkpoint_ms = u64::from(config.log_flush_offset_checkpoint_interval_ms.unsigned_abs());
         let expiry_ms = u64::from(config.producer_id_expiration_check_interval_ms.unsigned_abs());
+        let retention = Retention::start(Arc::clone(&registry), clock, config)?;
+        let cleaners =
+            if config.log_cleaner_enable { Some(Cleaners::start(Arc::clone(&registry), clock)?) } else { None };
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
             registry.log_manager().remove_aside(&leftovers);
@@ -53,12 +66,16 @@ impl Background {
                 }
             }
         })?;
-        Ok(Self { stop, thread })
+        Ok(Self { stop, thread, retention, cleaners })
     }
 
-    /// Ends the thread after its round.
+    /// Ends the threads after their rounds.
     pub(crate) fn stop(self) {
         drop(self.stop);
+        self.retention.stop();
+        if let Some(cleaners) = self.cleaners {
+            cleaners.stop();
+        }
         if self.thread.join().is_err() {
             error!("the background thread ended with a panic");
         }

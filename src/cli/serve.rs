@@ -64,9 +64,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), CliError> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    tracing::warn!(
-        "retention and compaction do not run yet: logs keep everything, whatever cleanup.policy and retention.* say"
-    );
     raise_open_files();
     server::run(config, tell_what_next).map_err(|error| CliError::Failed(error.to_string()))
 }

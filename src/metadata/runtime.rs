@@ -17,7 +17,7 @@ use super::log::{MetadataLog, MetadataLogError, QuorumLog};
 use super::record::{MetadataRecord, WireTopicId};
 use super::state::State;
 use super::topics::{self, CreatedTopic, Defaults, MorePartitions, NewTopic, Refused, TopicRef};
-use crate::partitions::{Partition, Registry};
+use crate::partitions::{CleanerSettings, Partition, Registry};
 
 /// All that the metadata thread owns.
 pub(super) struct Runtime {
@@ -330,6 +330,7 @@ impl Runtime {
         self.image.broker_configs = of(Some(node_id));
         let effective = self.options.config.with_dynamic(&self.image.cluster_configs, &self.image.broker_configs);
         self.registry.set_producer_expiration_ms(i64::from(effective.producer_id_expiration_ms));
+        self.registry.set_cleaner_settings(CleanerSettings::of(&effective));
         self.image.broker = Arc::new(effective);
     }
 

@@ -3,6 +3,7 @@
 //! Owns: the high watermark and the last stable offset, waiting for them, and which logs are open. Does not know: topics'
 //! names beyond a directory's, configs' origin, requests.
 
+mod cleaner_settings;
 mod data_directory;
 mod fetch_session;
 mod fetch_wait;
@@ -10,6 +11,7 @@ mod partition;
 mod registry;
 mod waiters;
 
+pub(crate) use cleaner_settings::CleanerSettings;
 pub(crate) use data_directory::DataDirectory;
 pub(crate) use fetch_session::{FetchPlan, FetchSession, FetchSessions, PartitionKey, SessionPartition, lock};
 pub(crate) use fetch_wait::FetchWait;

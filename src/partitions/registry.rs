@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::config::TopicConfig;
+use model::config::{BrokerConfig, TopicConfig};
 use model::{LeaderEpoch, PartitionIndex, Timestamp, TopicId, TopicPartition};
 use storage::error::StorageError;
 use storage::{GroupCommit, LogManager};
 
+use super::cleaner_settings::CleanerSettings;
 use super::partition::Partition;
 use crate::telemetry::Metrics;
 
@@ -21,6 +22,8 @@ pub(crate) struct Registry {
     open: Mutex<BTreeMap<(TopicId, PartitionIndex), Arc<Partition>>>,
     /// `producer.id.expiration.ms`, which may change while the broker runs.
     producer_expiration_ms: AtomicI64,
+    /// What compaction may take, which may change while the broker runs.
+    cleaner_settings: Mutex<CleanerSettings>,
     /// Topics that were deleted, and when their files may go.
     retired: Mutex<Vec<(Timestamp, TopicId)>>,
 }
@@ -34,6 +37,7 @@ impl Registry {
             metrics,
             open: Mutex::new(BTreeMap::new()),
             producer_expiration_ms: AtomicI64::new(i64::MAX),
+            cleaner_settings: Mutex::new(CleanerSettings::of(&BrokerConfig::default())),
             retired: Mutex::default(),
         }
     }
@@ -101,6 +105,16 @@ impl Registry {
     /// Sets [`Self::producer_expiration_ms`].
     pub(crate) fn set_producer_expiration_ms(&self, ms: i64) {
         self.producer_expiration_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// What compaction may take of the machine.
+    pub(crate) fn cleaner_settings(&self) -> CleanerSettings {
+        *self.cleaner_settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets [`Self::cleaner_settings`].
+    pub(crate) fn set_cleaner_settings(&self, settings: CleanerSettings) {
+        *self.cleaner_settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Ends every wait, so that those who wait look at the broker's state again.

@@ -419,14 +419,17 @@ impl Active {
 
     /// `segment.ms` less a part of `segment.jitter.ms` that differs between segments, so that they do not all roll at once.
     fn age_max(&self, config: &TopicConfig) -> i64 {
+        // The active segment is never compacted, so it must not be open for longer than a record may wait.
+        let compacts = config.cleanup_policy.compact;
+        let segment_ms = if compacts { config.segment_ms.min(config.max_compaction_lag_ms) } else { config.segment_ms };
         // Without jitter, as by default, nothing is built for what every append asks.
         if config.segment_jitter_ms <= 0 {
-            return config.segment_ms;
+            return segment_ms;
         }
         let name = self.segment.path();
         let spread = i64::from(crc32c::crc32c(name.as_os_str().as_encoded_bytes()));
         let jitter = spread.checked_rem(config.segment_jitter_ms).unwrap_or(0);
-        config.segment_ms.saturating_sub(jitter.min(config.segment_ms))
+        segment_ms.saturating_sub(jitter.min(segment_ms))
     }
 
     fn indexes_are_full(&self, config: &TopicConfig) -> bool {

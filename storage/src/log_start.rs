@@ -1,7 +1,9 @@
 //! Moving the log's start, and deleting the segments before it.
 //!
-//! The new start is durable before anything is deleted, so a crash in between leaves files that the next start removes.
+//! The new start is durable before anything is deleted, so a crash in between leaves files that the next start removes. The
+//! files get another name at once and are removed after `file.delete.delay.ms`; nothing reads them meanwhile.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -46,30 +48,26 @@ impl PartitionLog {
         requested.unwrap_or(Offset::ZERO).max(self.log_start_offset())
     }
 
-    /// Deletes the segments that lie wholly before the log's start, when `file.delete.delay.ms` have passed since it was moved.
-    /// If nothing at all is left in the log, a new segment begins. Returns whether any was deleted. Cheap where there is
-    /// nothing to do.
+    /// Takes the segments that lie wholly before the log's start out of it, gives their files another name, and removes the
+    /// files `file.delete.delay.ms` after the start was moved. If nothing at all is left in the log, a new segment begins.
+    /// Returns whether anything was done. Cheap where there is nothing to do.
     ///
     /// # Errors
-    /// As [`Self::truncate_before`]; tried again after the same delay.
+    /// As [`Self::truncate_before`]; tried again by the next call.
     pub fn delete_dead_segments(&self, now: Timestamp) -> Result<bool, SyncError> {
-        let since = self.published.start_moved_since.load(Ordering::Acquire);
-        if since < 0 || now.ms_since(Timestamp::new(since)) < self.config().file_delete_delay_ms {
-            return Ok(false);
-        }
         // Before the start is looked at: a move that comes later counts from its own time.
-        self.published.start_moved_since.store(-1, Ordering::Release);
-        let start = self.log_start_offset();
-        let has_dead = {
-            let segments = self.published.segments.load();
-            let is_empty = start == self.log_end_offset();
-            if is_empty { segments.size_bytes() > 0 } else { !segments.split_before(start).1.is_empty() }
-        };
-        if has_dead && let Err(error) = self.truncate_before(start, now) {
-            self.published.start_moved_since.store(now.get(), Ordering::Release);
-            return Err(error);
+        let since = self.published.start_moved_since.swap(-1, Ordering::AcqRel);
+        let mut taken = false;
+        if since >= 0 {
+            taken = match self.set_aside_dead(Timestamp::new(since)) {
+                Ok(taken) => taken,
+                Err(error) => {
+                    self.published.start_moved_since.store(since, Ordering::Release);
+                    return Err(error);
+                }
+            };
         }
-        Ok(has_dead)
+        Ok(self.aside.remove_due(&self.directory, now) || taken)
     }
 
     /// Moves the log's start, durably, and deletes the segments of which nothing is left. If nothing at all is left, a new
@@ -78,6 +76,39 @@ impl PartitionLog {
     /// # Errors
     /// [`SyncError`]. Files that could not be removed are removed by the next start.
     pub fn truncate_before(&self, start: Offset, now: Timestamp) -> Result<(), SyncError> {
+        self.take_out_before(start, now, |gone| {
+            for segment in gone {
+                self.remove_files(segment);
+            }
+            Ok(())
+        })
+    }
+
+    fn set_aside_dead(&self, since: Timestamp) -> Result<bool, SyncError> {
+        let start = self.log_start_offset();
+        let has_dead = {
+            let segments = self.published.segments.load();
+            let is_empty = start == self.log_end_offset();
+            if is_empty { segments.size_bytes() > 0 } else { !segments.split_before(start).1.is_empty() }
+        };
+        if !has_dead {
+            return Ok(false);
+        }
+        let due = Timestamp::new(since.get().saturating_add(self.config().file_delete_delay_ms));
+        self.take_out_before(start, since, |gone| {
+            self.aside.set_aside(&self.directory, gone.iter().map(|segment| segment.base_offset()), due)
+        })?;
+        Ok(true)
+    }
+
+    /// Moves the log's start, durably, takes the segments out of the log of which nothing is left, and gives them to `dispose`:
+    /// with the sync's lock, so that the directory is still this log's.
+    fn take_out_before(
+        &self,
+        start: Offset,
+        now: Timestamp,
+        dispose: impl FnOnce(&[Arc<Segment>]) -> io::Result<()>,
+    ) -> Result<(), SyncError> {
         self.check_start(start)?;
         if start == self.log_end_offset() {
             self.roll(now)?;
@@ -101,10 +132,15 @@ impl PartitionLog {
         if let Some(first) = kept.from(Offset::ZERO).first() {
             syncer.forget_before(first.base_offset());
         }
-        for segment in &gone {
-            self.remove_files(segment);
+        dispose(&gone).map_err(|error| self.io_failed("setting deleted segments aside", error))
+    }
+
+    fn remove_files(&self, segment: &Segment) {
+        for suffix in SEGMENT_SUFFIXES {
+            if let Err(error) = remove_if_there(&self.directory, segment.base_offset(), suffix) {
+                tracing::warn!("a deleted segment stays until the next start: {error}");
+            }
         }
-        Ok(())
     }
 
     fn check_start(&self, start: Offset) -> Result<(), SyncError> {
@@ -145,13 +181,5 @@ impl PartitionLog {
         self.published.epochs.store(Arc::new(epochs));
         self.published.log_start.store(start.get(), Ordering::Release);
         Ok(())
-    }
-
-    fn remove_files(&self, segment: &Segment) {
-        for suffix in SEGMENT_SUFFIXES {
-            if let Err(error) = remove_if_there(&self.directory, segment.base_offset(), suffix) {
-                tracing::warn!("a deleted segment stays until the next start: {error}");
-            }
-        }
     }
 }

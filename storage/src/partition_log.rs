@@ -12,7 +12,9 @@ use model::config::TopicConfig;
 use model::{LeaderEpoch, Offset, Timestamp, TopicId, TopicPartition};
 
 use crate::append::Writer;
+use crate::aside::AsideFiles;
 use crate::commit::CommitState;
+use crate::compaction::Cleaning;
 use crate::epochs::Epochs;
 use crate::segment::LogDirectory;
 use crate::segments::Segments;
@@ -31,6 +33,8 @@ pub struct PartitionLog {
     syncer: Mutex<Syncer>,
     pub(crate) published: Published,
     pub(crate) commit_state: CommitState,
+    pub(crate) aside: AsideFiles,
+    pub(crate) cleaning: Cleaning,
     observer: OnceLock<Observer>,
 }
 
@@ -120,6 +124,8 @@ impl PartitionLog {
             writer: Mutex::new(opened.writer),
             syncer: Mutex::new(opened.syncer),
             commit_state: CommitState::default(),
+            aside: AsideFiles::default(),
+            cleaning: Cleaning::default(),
             observer: OnceLock::new(),
         };
         log.publish_unstable(&log.writer());

@@ -66,10 +66,33 @@ impl Segments {
         (Self::new(kept.to_vec()), gone.to_vec())
     }
 
+    /// All of them, in order.
+    #[must_use]
+    pub(crate) fn list(&self) -> &[Arc<Segment>] {
+        &self.list
+    }
+
     /// Whether the segment that begins at `base` is still one of them.
     #[must_use]
     pub(crate) fn contains(&self, base: Offset) -> bool {
         self.list.binary_search_by_key(&base, |segment| segment.base_offset()).is_ok()
+    }
+
+    /// Whether this very segment is still one of them, and not another that took its place.
+    #[must_use]
+    pub(crate) fn holds(&self, segment: &Arc<Segment>) -> bool {
+        let found = self.list.binary_search_by_key(&segment.base_offset(), |segment| segment.base_offset());
+        found.ok().and_then(|place| self.list.get(place)).is_some_and(|found| Arc::ptr_eq(found, segment))
+    }
+
+    /// The list with `new` in the place of all that begin at or behind `base` and before `next`.
+    #[must_use]
+    pub(crate) fn replaced(&self, base: Offset, next: Offset, new: Arc<Segment>) -> Self {
+        let from = self.list.partition_point(|segment| segment.base_offset() < base);
+        let upto = self.list.partition_point(|segment| segment.base_offset() < next);
+        let mut list = self.list.clone();
+        list.splice(from..upto, [new]);
+        Self::new(list)
     }
 
     /// The one that is appended to.

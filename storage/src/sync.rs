@@ -307,7 +307,7 @@ impl PartitionLog {
         }
     }
 
-    fn io_failed(&self, during: &str, error: io::Error) -> SyncError {
+    pub(crate) fn io_failed(&self, during: &str, error: io::Error) -> SyncError {
         self.take_offline(during, &error);
         SyncError::Io(error)
     }

@@ -290,20 +290,28 @@ fn records_before_a_requested_start_are_gone_and_their_files_later() {
     assert_eq!(log.log_start_offset(), offset(61));
     assert_eq!(log.epoch_end(epoch(0)), Some((epoch(0), offset(100))));
     assert_eq!(log.offset_for_timestamp(Timestamp::new(0), offset(100)).unwrap().unwrap().offset, offset(61));
-    assert!(!log.delete_dead_segments(later(999)).unwrap(), "not yet");
-    assert_eq!(log.size_bytes(), size);
+    let aside = || {
+        let entries = std::fs::read_dir(dir.path().join("t-0")).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter(|name| name.to_str().is_some_and(|name| name.ends_with(".deleted"))).count()
+    };
+    assert!(log.delete_dead_segments(later(999)).unwrap(), "set aside, not removed yet");
+    assert!(log.size_bytes() < size / 2 && aside() > 3);
+    assert!(!log.delete_dead_segments(later(999)).unwrap(), "once");
     assert!(log.delete_dead_segments(later(1_000)).unwrap());
-    assert!(log.size_bytes() < size / 2);
+    assert_eq!(aside(), 0);
     assert!(!log.delete_dead_segments(later(9_000)).unwrap(), "once");
     assert_eq!(batches(&read_all(&log)).first(), Some(&(60, 61)), "the whole batch that holds the start");
 
     // All of it, and killed before the files could go.
     log.request_log_start(offset(100), NOW).unwrap();
     log.sync().unwrap();
+    assert!(log.delete_dead_segments(NOW).unwrap() && aside() > 0);
     drop((log, manager));
     let manager = open_manager(&real(), dir.path());
+    assert!(manager.last_used().is_some_and(|last_used| last_used > NOW), "files tell when they were written");
     let log = manager.open_log(&partition("t"), ID, Arc::clone(&config), NOW).unwrap();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (offset(100), offset(100)));
+    assert_eq!(aside(), 0, "the next start removes what was set aside");
     assert_eq!(log.max_timestamp(offset(100)).unwrap(), None);
     assert_eq!(append(&log, &batch(1, 1, 1)).base_offset, offset(100));
     log.sync().unwrap();

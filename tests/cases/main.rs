@@ -14,7 +14,9 @@
 #![expect(clippy::needless_pass_by_value, reason = "a JSON value is made where it is passed")]
 
 mod admin;
+mod compaction;
 mod consumer_groups;
+mod deletion;
 mod differential;
 mod fetch;
 mod framing;

@@ -176,6 +176,42 @@ config_table! {
         log_flush_offset_checkpoint_interval_ms: i32 =
             "log.flush.offset.checkpoint.interval.ms", default 60_000, valid AtLeast(1);
 
+        /// Milliseconds that compaction pauses when no log is to be cleaned.
+        log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms", default 15_000, valid AtLeast(0), dynamic true;
+
+        /// Bytes of the maps of keys of all threads of compaction together. A key takes 14 bytes; a log with more keys than a
+        /// thread's share has room for is cleaned a part at a time.
+        log_cleaner_dedupe_buffer_size: i64 =
+            "log.cleaner.dedupe.buffer.size", default 134_217_728, valid AtLeast(0), dynamic true;
+
+        /// Whether topics with `cleanup.policy=compact`, `__consumer_offsets` among them, are compacted. Without it they only
+        /// grow.
+        log_cleaner_enable: bool = "log.cleaner.enable", default true;
+
+        /// How full a map of keys may become, from 0 to 1. Fuller is slower.
+        log_cleaner_io_buffer_load_factor: f64 = "log.cleaner.io.buffer.load.factor", default 0.9, dynamic true;
+
+        /// Bytes of the buffers of all threads of compaction together. A larger record batch takes more for its time.
+        log_cleaner_io_buffer_size: i32 = "log.cleaner.io.buffer.size", default 524_288, valid AtLeast(0), dynamic true;
+
+        /// Bytes that compaction reads and writes in a second at most, on average.
+        log_cleaner_io_max_bytes_per_second: f64 =
+            "log.cleaner.io.max.bytes.per.second", default f64::MAX, dynamic true;
+
+        /// Threads that compact logs, each one log at a time.
+        log_cleaner_threads: i32 = "log.cleaner.threads", default 1, valid AtLeast(0), dynamic true;
+
+        /// Milliseconds from the start of the broker to the first search for records that retention does not keep. Not a key of
+        /// Kafka's documentation, but of its broker.
+        log_initial_task_delay_ms: i64 = "log.initial.task.delay.ms", default 30_000, valid AtLeast(0);
+
+        /// Milliseconds between two searches for records that retention does not keep.
+        log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms", default 300_000, valid AtLeast(1);
+
+        /// How many times faster than real time the time goes at most that retention goes by. After a jump of the wall clock,
+        /// or a start with a wrong one, records are deleted at this pace and not all at once. Not a key of Kafka's.
+        log_retention_clock_pace_max: i32 = "log.retention.clock.pace.max", default 24, valid AtLeast(1);
+
         /// Connections that are open at once, over all listeners; one more is closed at once.
         max_connections: i32 = "max.connections", default i32::MAX, valid AtLeast(0);
 

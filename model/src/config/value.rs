@@ -147,7 +147,8 @@ impl ConfigValue for f64 {
     }
 
     fn print(&self) -> Option<String> {
-        Some(format!("{self:?}"))
+        // As Java writes it: the exponent of a very large or small number behind a large E.
+        Some(format!("{self:?}").replace('e', "E"))
     }
 
     fn satisfies(&self, valid: Valid) -> bool {
@@ -245,6 +246,24 @@ word! {
         CreateTime = "CreateTime",
         /// The broker's, when it appends.
         LogAppendTime = "LogAppendTime",
+    }
+}
+
+word! {
+    /// How batches are compressed in the log (`compression.type`).
+    CompressionType {
+        /// As the producer sent them.
+        Producer = "producer",
+        /// Not at all.
+        Uncompressed = "uncompressed",
+        /// With gzip.
+        Gzip = "gzip",
+        /// With snappy.
+        Snappy = "snappy",
+        /// With lz4.
+        Lz4 = "lz4",
+        /// With zstd.
+        Zstd = "zstd",
     }
 }
 

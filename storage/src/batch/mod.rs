@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod error;
+mod rebuild;
 mod record;
 mod records;
 mod stream;
@@ -15,6 +16,7 @@ mod walk;
 pub use build::{BatchBuilder, BatchFull, NewRecord, OwnedBatch};
 pub use check::{CheckedBatch, ProducerBatch, UncheckedBatch};
 pub use error::{BatchError, RecordError, RecordFault, RecordProblem, RejectedRecords};
+pub(crate) use rebuild::{RebuiltBatch, without_records};
 pub use record::{Headers, Record};
 pub use records::{BatchRecord, Records};
 pub use view::{BatchView, ViewError};

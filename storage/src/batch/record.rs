@@ -125,6 +125,16 @@ pub struct Record<'a> {
     pub headers: Headers<'a>,
 }
 
+/// What stands behind the deltas of a record's body: its key, its value and its headers.
+pub(super) fn behind_deltas(body: &[u8]) -> Result<&[u8], RecordFault> {
+    let mut source = Reader::new(body);
+    source.byte()?;
+    Source::varlong(&mut source)?;
+    Source::varint(&mut source)?;
+    let left = Reader::remaining(&source);
+    Ok(source.take(left)?)
+}
+
 impl<'a> Record<'a> {
     /// Reads a record from all of `body`, the bytes after its length.
     #[inline]

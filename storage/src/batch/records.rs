@@ -33,6 +33,8 @@ pub struct BatchRecord<'r> {
     pub timestamp: i64,
     /// The record.
     pub record: Record<'r>,
+    /// Its bytes, without the length before them.
+    pub body: &'r [u8],
 }
 
 impl<'a> Records<'a> {
@@ -54,23 +56,24 @@ impl<'a> Records<'a> {
             self.body = open(&self.batch)?;
         }
         self.index += 1;
-        let record = match &mut self.body {
+        let body = match &mut self.body {
             Body::NotOpened => return Ok(None),
-            Body::Plain(reader) => Record::parse(next_body(reader)?)?,
+            Body::Plain(reader) => next_body(reader)?,
             Body::Compressed { stream, record } => {
                 stream.begin_record(self.record_size_max)?;
                 record.clear();
                 stream.read_record(record)?;
-                Record::parse(record)?
+                record.as_slice()
             }
         };
+        let record = Record::parse(body)?;
         let timestamp = if header.attributes.is_log_append_time() {
             header.max_timestamp
         } else {
             header.base_timestamp.wrapping_add(record.timestamp_delta)
         };
         let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
-        Ok(Some(BatchRecord { offset, timestamp, record }))
+        Ok(Some(BatchRecord { offset, timestamp, record, body }))
     }
 }
 

@@ -1,11 +1,14 @@
-//! The four codecs of record batches, decoding only and as streams: what a batch says about its size is never believed,
-//! and whoever reads decides how many bytes are enough.
+//! The four codecs of record batches, as streams: what a batch says about its size is never believed, and whoever reads
+//! decides how many bytes are enough.
 //!
-//! Does not know records or batches. The broker never compresses: batches are stored as they came.
+//! Does not know records or batches.
 
+mod encode;
 mod snappy;
 
 use std::io::{self, Read};
+
+pub use encode::{Encoder, Level};
 
 /// How the records of a batch are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

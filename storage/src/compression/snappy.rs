@@ -1,11 +1,16 @@
 //! Snappy as Kafka's clients write it: the framing of snappy-java (a 16-byte header, then blocks, each behind its length),
 //! or one bare block, which is what several clients that are not Java send.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 
 /// What a framed stream opens with; two version numbers of four bytes follow.
 const MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 const VERSIONS_SIZE: usize = 8;
+
+/// The two versions, both 1: that of the writer and the oldest that can read it.
+const VERSIONS: [u8; VERSIONS_SIZE] = [0, 0, 0, 1, 0, 0, 0, 1];
+/// Bytes of a block before it is compressed: snappy-java's, which all readers know.
+const BLOCK_SIZE: usize = 32 * 1024;
 
 /// No block can grow more than this: the densest element of the format is a copy, 64 bytes out of three.
 const EXPANSION_MAX: usize = 22;
@@ -71,6 +76,57 @@ impl Read for SnappyReader<'_> {
             let Some(block) = self.next_block()? else { return Ok(0) };
             self.decode(block)?;
         }
+    }
+}
+
+/// Encodes block by block, in the framing.
+#[derive(Debug)]
+pub(super) struct SnappyWriter {
+    to: Vec<u8>,
+    block: Vec<u8>,
+}
+
+impl SnappyWriter {
+    pub(super) fn new(mut to: Vec<u8>) -> Self {
+        to.extend_from_slice(MAGIC);
+        to.extend_from_slice(&VERSIONS);
+        Self { to, block: Vec::new() }
+    }
+
+    pub(super) const fn written(&self) -> usize {
+        self.to.len()
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
+        if !self.block.is_empty() {
+            self.encode()?;
+        }
+        Ok(self.to)
+    }
+
+    fn encode(&mut self) -> io::Result<()> {
+        let encoded = snap::raw::Encoder::new().compress_vec(&self.block).map_err(io::Error::other)?;
+        let length = i32::try_from(encoded.len()).map_err(io::Error::other)?;
+        self.to.extend_from_slice(&length.to_be_bytes());
+        self.to.extend_from_slice(&encoded);
+        self.block.clear();
+        Ok(())
+    }
+}
+
+impl Write for SnappyWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = BLOCK_SIZE - self.block.len();
+        let taken = bytes.get(..bytes.len().min(room)).unwrap_or_default();
+        self.block.extend_from_slice(taken);
+        if self.block.len() == BLOCK_SIZE {
+            self.encode()?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

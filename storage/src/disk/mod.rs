@@ -13,6 +13,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use model::Timestamp;
 use model::num::{u64_from_usize, usize_from_u64};
 
 pub use real::RealDisk;
@@ -99,6 +100,12 @@ pub trait DiskFile: Debug + Send + Sync {
     /// As [`Self::sync_data`].
     fn sync_all(&self) -> io::Result<()>;
 
+    /// Sets when the file was last written to, for one that takes the place of an older one.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_modified(&self, modified: Timestamp) -> io::Result<()>;
+
     /// Takes the file's exclusive lock, if nobody has it; it is held until the last handle of the open file is dropped.
     ///
     /// # Errors
@@ -171,6 +178,12 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// What the system says.
     fn file_size(&self, path: &Path) -> io::Result<u64>;
+
+    /// When the file at `path` was last written to, by the file system's clock.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn modified(&self, path: &Path) -> io::Result<Timestamp>;
 
     /// Whether something is at `path`.
     ///

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
+use model::Timestamp;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -31,6 +33,12 @@ impl Disk for RealDisk {
 
     fn file_size(&self, path: &Path) -> io::Result<u64> {
         Ok(fs::metadata(path)?.len())
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<Timestamp> {
+        let modified = fs::metadata(path)?.modified()?;
+        let since_1970 = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Timestamp::new(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)))
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
@@ -110,6 +118,11 @@ impl DiskFile for RealFile {
 
     fn sync_all(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.0)?)
+    }
+
+    fn set_modified(&self, modified: Timestamp) -> io::Result<()> {
+        let since_1970 = Duration::from_millis(u64::try_from(modified.get()).unwrap_or(0));
+        self.0.set_modified(UNIX_EPOCH + since_1970)
     }
 
     fn try_lock(&self) -> io::Result<bool> {

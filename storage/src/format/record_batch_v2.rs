@@ -157,6 +157,18 @@ impl Attributes {
         self.0 & Self::DELETE_HORIZON != 0
     }
 
+    /// The same with the number of another codec, 0 to 4.
+    #[must_use]
+    pub const fn with_codec_id(self, id: i16) -> Self {
+        Self(self.0 & !Self::CODEC_MASK | id & Self::CODEC_MASK)
+    }
+
+    /// The same, with or without a delete horizon in the base timestamp.
+    #[must_use]
+    pub const fn with_delete_horizon(self, set: bool) -> Self {
+        if set { Self(self.0 | Self::DELETE_HORIZON) } else { Self(self.0 & !Self::DELETE_HORIZON) }
+    }
+
     /// The same with another timestamp type.
     #[must_use]
     pub const fn with_log_append_time(self, set: bool) -> Self {

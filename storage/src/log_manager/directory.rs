@@ -4,14 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{BrokerId, TopicId};
+use model::{BrokerId, Timestamp, TopicId};
 
 use super::LogManagerOptions;
 use super::names::{parse_aside, parse_partition};
 use crate::checkpoint::{ReplaceError, replace_file};
 use crate::disk::{Disk, DiskFile, EntryKind, OpenMode, read_file};
 use crate::format::meta_properties_v1::{self, MetaError, MetaProperties};
-use crate::format::partition_metadata_v0;
+use crate::format::{partition_checkpoint_v1, partition_metadata_v0};
+use crate::segment::LOG_SUFFIX;
 
 /// The name is Kafka's; the lock is not (`flock`), so each is also recognised by `meta.properties`.
 const LOCK_FILE_NAME: &str = ".lock";
@@ -94,6 +95,8 @@ pub(super) struct DataDirectory {
     pub(super) path: PathBuf,
     pub(super) meta: MetaProperties,
     pub(super) was_clean: bool,
+    /// When the last process that used the directory was surely still at work; `None` if nothing tells.
+    pub(super) last_used: Option<Timestamp>,
     _lock: Arc<dyn DiskFile>,
 }
 
@@ -108,8 +111,10 @@ impl DataDirectory {
             Some(meta) => meta,
             None => claim(disk.as_ref(), path, options)?,
         };
+        // Before anything is written again.
+        let last_used = last_used(disk.as_ref(), path);
         let was_clean = take_clean_mark(disk.as_ref(), path)?;
-        Ok(Self { disk, path: path.to_owned(), meta, was_clean, _lock: lock })
+        Ok(Self { disk, path: path.to_owned(), meta, was_clean, last_used, _lock: lock })
     }
 
     /// Marks the directory as left cleanly.
@@ -179,6 +184,25 @@ fn refuse_unlabelled(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+/// When the clean mark was written, or else when something in a log was written last.
+fn last_used(disk: &dyn Disk, path: &Path) -> Option<Timestamp> {
+    if let Ok(stopped) = disk.modified(&path.join(CLEAN_MARK_NAME)) {
+        return Some(stopped);
+    }
+    let entries = disk.read_directory(path).ok()?;
+    let logs = entries.iter().filter(|entry| entry.kind == EntryKind::Directory);
+    logs.filter_map(|log| newest_in(disk, &path.join(&log.name))).max()
+}
+
+fn newest_in(disk: &dyn Disk, log: &Path) -> Option<Timestamp> {
+    let entries = disk.read_directory(log).ok()?;
+    // The names of segments sort as their offsets do, so the last one was written last.
+    let is_segment = |name: &&str| name.strip_suffix(LOG_SUFFIX).is_some_and(|base| base.ends_with('.'));
+    let active = entries.iter().map(|entry| entry.name.as_str()).filter(is_segment).max();
+    let names = active.into_iter().chain([partition_checkpoint_v1::FILE_NAME]);
+    names.filter_map(|name| disk.modified(&log.join(name)).ok()).max()
 }
 
 fn lock(disk: &dyn Disk, path: &Path) -> Result<Arc<dyn DiskFile>, OpenError> {

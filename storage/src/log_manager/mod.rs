@@ -104,6 +104,13 @@ impl LogManager {
         self.directory.was_clean
     }
 
+    /// When a process that used the directory before this one was surely still at work, by the file system's clock; `None` if
+    /// nothing tells.
+    #[must_use]
+    pub const fn last_used(&self) -> Option<Timestamp> {
+        self.directory.last_used
+    }
+
     /// The logs in the directory, open or not. A directory without a good `partition.metadata` is none, and stays as it is.
     ///
     /// # Errors

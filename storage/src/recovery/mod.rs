@@ -6,20 +6,22 @@
 //! stays closed. A crash in here changes nothing that the next start does not decide in the same way.
 
 mod aborted;
+mod listing;
 mod scan;
 mod window;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Offset, Timestamp};
 
 use self::aborted::open_aborted;
+use self::listing::{Listing, list};
 use self::scan::{Scan, replay_producer};
 use self::window::Window;
 use crate::append::Writer;
-use crate::disk::{EntryKind, read_file};
+use crate::compaction::finish_cleanings;
+use crate::disk::read_file;
 use crate::epochs::Epochs;
 use crate::error::StorageError;
 use crate::format::leader_epoch_checkpoint_v0;
@@ -54,27 +56,19 @@ pub(crate) struct OpenSpec {
     pub(crate) now: Timestamp,
 }
 
-/// What lies in the directory of a log. Files with other names are not ours and left alone.
-#[derive(Debug, Default)]
-struct Listing {
-    segments: Vec<Offset>,
-    snapshots: Vec<Offset>,
-    /// Segments with an index of aborted transactions.
-    aborted: BTreeSet<Offset>,
-    has_checkpoint: bool,
-    has_epochs: bool,
-}
-
 /// Opens the log in `directory`.
 pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Opened, StorageError> {
-    let listing = list(directory)?;
+    let mut listing = list(directory)?;
+    listing.segments = finish_cleanings(directory, listing.segments, &listing.left_over)?;
+    listing.aborted.retain(|base| !listing.left_over.iter().any(|left| left.replaces(*base)));
     let checkpoint = if listing.has_checkpoint { read_checkpoint(directory)? } else { PartitionCheckpoint::default() };
     let listing = finish_deletions(directory, listing, &checkpoint)?;
+    let was_compacted = listing.was_compacted;
     let sizes = segment_sizes(directory, &listing)?;
     check_recovery_point(directory, &checkpoint, &sizes)?;
     let (trusted, rest) = split_at_recovery_point(directory, &checkpoint, &sizes);
     if !spec.was_clean {
-        check_trusted(&trusted, spec.is_compacted)?;
+        check_trusted(&trusted, spec.is_compacted || was_compacted)?;
     }
     check_first(directory, &checkpoint, &trusted)?;
     open_aborted(directory, &listing.aborted, &trusted, checkpoint.recovery_point)?;
@@ -109,34 +103,6 @@ pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Open
     })
 }
 
-fn list(directory: &LogDirectory) -> Result<Listing, StorageError> {
-    let entries = directory.disk.read_directory(&directory.path);
-    let entries = entries.map_err(|error| StorageError::io(&directory.path, error))?;
-    let mut listing = Listing::default();
-    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
-        match entry.name.as_str() {
-            partition_checkpoint_v1::FILE_NAME => listing.has_checkpoint = true,
-            leader_epoch_checkpoint_v0::FILE_NAME => listing.has_epochs = true,
-            name => match parse_segment_file(name) {
-                Some((offset, LOG_SUFFIX)) => listing.segments.push(offset),
-                Some((offset, PRODUCERS_SUFFIX)) => listing.snapshots.push(offset),
-                Some((offset, TRANSACTION_INDEX_SUFFIX)) => drop(listing.aborted.insert(offset)),
-                _ => {}
-            },
-        }
-    }
-    listing.segments.sort_unstable();
-    listing.snapshots.sort_unstable();
-    Ok(listing)
-}
-
-/// The offset and the suffix of a name such as `00000000000000000042.log`.
-fn parse_segment_file(name: &str) -> Option<(Offset, &str)> {
-    let (digits, suffix) = name.split_once('.')?;
-    let is_offset = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
-    Some((Offset::new(digits.parse().ok().filter(|_| is_offset)?)?, suffix))
-}
-
 fn read_checkpoint(directory: &LogDirectory) -> Result<PartitionCheckpoint, StorageError> {
     let path = directory.path.join(partition_checkpoint_v1::FILE_NAME);
     let bytes = read_file(directory.disk.as_ref(), &path, partition_checkpoint_v1::SIZE_MAX)
@@ -148,8 +114,8 @@ fn read_checkpoint(directory: &LogDirectory) -> Result<PartitionCheckpoint, Stor
     })
 }
 
-/// Removes the segments of which nothing lies at or behind the log's start: a deletion that was decided, durably, and not
-/// finished. What the recovery point needs stays.
+/// Removes the segments of which nothing lies at or behind the log's start, and the files that were set aside: deletions that
+/// were decided, durably, and not finished. What the recovery point needs stays.
 fn finish_deletions(
     directory: &LogDirectory,
     mut listing: Listing,
@@ -161,6 +127,9 @@ fn finish_deletions(
         for suffix in SEGMENT_SUFFIXES {
             remove_if_there(directory, base, suffix)?;
         }
+    }
+    for path in listing.aside.drain(..).map(|name| directory.path.join(name)) {
+        directory.disk.remove_file(&path).map_err(|error| StorageError::io(&path, error))?;
     }
     Ok(listing)
 }

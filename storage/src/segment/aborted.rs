@@ -146,7 +146,11 @@ impl Segment {
         Ok(ended)
     }
 
-    fn ensure_aborted_open(&self) -> io::Result<()> {
+    /// Opens the index, if nobody needed it yet: compaction gives its file another name.
+    ///
+    /// # Errors
+    /// As [`Self::collect_aborted`].
+    pub(crate) fn ensure_aborted_open(&self) -> io::Result<()> {
         if matches!(self.state().aborted, AbortedState::Open(_)) {
             return Ok(());
         }

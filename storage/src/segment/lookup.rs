@@ -224,7 +224,7 @@ impl Segment {
 
     /// A walk from where an index entry points, if the batch that the entry names is there; else from the beginning. The
     /// indexes are caches: what they say is believed only so far.
-    fn walk_from(&self, entry: Option<OffsetEntry>, size: u32) -> Result<Walk<'_>, LookupError> {
+    pub(super) fn walk_from(&self, entry: Option<OffsetEntry>, size: u32) -> Result<Walk<'_>, LookupError> {
         let file = self.file()?.as_ref();
         if let Some(entry) = entry {
             let named = self.base_offset().checked_add(u64::from(entry.relative_offset));

@@ -4,6 +4,7 @@
 //! roll or sync, and which other segments there are.
 
 mod aborted;
+mod age;
 mod lookup;
 mod rebuild;
 mod recent;
@@ -210,9 +211,12 @@ impl Segment {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let file = self.directory.disk.open(&self.path(), OpenMode::Write)?;
-        // Two threads may open it at once; the second's handle is dropped.
-        Ok(self.file.get_or_init(|| file))
+        match self.directory.disk.open(&self.path(), OpenMode::Write) {
+            // Two threads may open it at once; the second's handle is dropped.
+            Ok(file) => Ok(self.file.get_or_init(|| file)),
+            // Compaction opens it before it gives the file another name.
+            Err(error) => self.file.get().ok_or(error),
+        }
     }
 
     /// An offset as the segment's indexes write it; `None` if it lies before the segment or too far behind its beginning.
@@ -301,6 +305,26 @@ impl Segment {
             indexes.push_max_timestamp();
             StoredCounts { offsets: indexes.offsets.entries(), times: indexes.times.entries() }
         })
+    }
+
+    /// How many entries the indexes of a segment have that is not appended to any more; without opening them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn count_index_entries_closed(&self) -> io::Result<StoredCounts> {
+        if let IndexState::Open(indexes) = &self.state().indexes {
+            return Ok(StoredCounts { offsets: indexes.offsets.entries(), times: indexes.times.entries() });
+        }
+        let entries = |suffix, size| match self
+            .directory
+            .disk
+            .file_size(&self.directory.segment_file(self.base_offset, suffix))
+        {
+            Ok(bytes) => Ok(bytes / size),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        };
+        Ok(StoredCounts { offsets: entries(OFFSET_INDEX_SUFFIX, 8)?, times: entries(TIME_INDEX_SUFFIX, 12)? })
     }
 
     /// Writes those of the first `upto` entries of the indexes that are only in memory, and syncs the files; their names are

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use model::Timestamp;
 use model::num::{u64_from_usize, usize_from_u64};
 
-use super::Choices;
+use super::choices::Choices;
 
 const PAGE: usize = 4096;
 /// What a disk writes as a whole.
@@ -18,6 +19,7 @@ pub(super) struct FileContent {
     /// Pages that were written and not synced.
     dirty: BTreeSet<usize>,
     lock_holder: Option<usize>,
+    pub(super) modified: Timestamp,
 }
 
 impl FileContent {

@@ -4,6 +4,7 @@
 //! between the old and the new with zeros where nothing came, and any subset of the unsynced changes of directories. That is
 //! harsher than any file system we know, and what ext4 and XFS were seen to do lies within it.
 
+mod choices;
 mod directory;
 mod file;
 
@@ -13,6 +14,9 @@ use std::os::fd::BorrowedFd;
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use model::Timestamp;
+
+use self::choices::Choices;
 use self::directory::{Change, Directory};
 use self::file::FileContent;
 use super::{DirectoryEntry, Disk, DiskFile, EntryKind, OpenMode, Space};
@@ -63,6 +67,8 @@ struct State {
     changes: u64,
     changes_max: u64,
     faults: Vec<Fault>,
+    /// What files are stamped with when they are written to.
+    now: Timestamp,
 }
 
 #[derive(Debug)]
@@ -90,6 +96,7 @@ impl SimulatedDisk {
             changes: 0,
             changes_max: u64::MAX,
             faults: Vec::new(),
+            now: Timestamp::NONE,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -98,6 +105,11 @@ impl SimulatedDisk {
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.state().changes
+    }
+
+    /// Sets the file system's clock.
+    pub fn set_time(&self, now: Timestamp) {
+        self.state().now = now;
     }
 
     /// Makes everything fail, as if the machine had stopped, after `changes` more changes.
@@ -139,28 +151,6 @@ impl SimulatedDisk {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Choices of a seed: splitmix64, because it needs no state but a number and is the same everywhere.
-#[derive(Debug)]
-struct Choices(u64);
-
-impl Choices {
-    fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn next(&mut self) -> bool {
-        self.number() & 1 == 1
-    }
-
-    /// A number from 0 up to and with `max`.
-    fn upto(&mut self, max: u64) -> u64 {
-        self.number() % max.saturating_add(1)
     }
 }
 
@@ -289,6 +279,13 @@ impl Disk for SimulatedDisk {
         Ok(state.file(inode)?.size())
     }
 
+    fn modified(&self, path: &Path) -> io::Result<Timestamp> {
+        let mut state = self.state();
+        state.running()?;
+        let inode = state.find(path)?;
+        Ok(state.file(inode)?.modified)
+    }
+
     fn exists(&self, path: &Path) -> io::Result<bool> {
         let mut state = self.state();
         state.running()?;
@@ -396,7 +393,12 @@ impl SimulatedFile {
             Some(_) => state.change()?,
         }
         let fault = kind.and_then(|kind| state.fault(kind).err());
-        act(state.file(self.inode)?, fault)
+        let now = state.now;
+        let file = state.file(self.inode)?;
+        if kind == Some(FaultKind::Write) {
+            file.modified = now;
+        }
+        act(file, fault)
     }
 }
 
@@ -451,6 +453,13 @@ impl DiskFile for SimulatedFile {
 
     fn sync_all(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn set_modified(&self, modified: Timestamp) -> io::Result<()> {
+        self.with(None, |file, _| {
+            file.modified = modified;
+            Ok(())
+        })
     }
 
     fn try_lock(&self) -> io::Result<bool> {
