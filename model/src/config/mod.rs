@@ -41,4 +41,4 @@ pub use listener::{Listener, MetricsListener};
 pub use source::ConfigSource;
 pub use table::{BrokerKey, Row, Unit, Valid};
 pub use topic::TopicConfig;
-pub use value::{CleanupPolicy, ConfigType, FlushMode, TimestampType, ValueError};
+pub use value::{CleanupPolicy, CompressionType, ConfigType, FlushMode, TimestampType, ValueError};

@@ -11,6 +11,8 @@ pub enum Valid {
     AtLeast(i64),
     /// A number from the first to the second, both included.
     Between(i64, i64),
+    /// A number from the first to the second, both included, or the third.
+    BetweenOr(i64, i64, i64),
     /// A decimal number from 0 to 1, both included.
     Fraction,
     /// Anything but an empty text or list.
@@ -23,6 +25,7 @@ impl Valid {
             Self::Any | Self::Fraction | Self::NotEmpty => true,
             Self::AtLeast(least) => number >= least,
             Self::Between(least, most) => (least..=most).contains(&number),
+            Self::BetweenOr(least, most, other) => (least..=most).contains(&number) || number == other,
         }
     }
 }
@@ -33,6 +36,7 @@ impl std::fmt::Display for Valid {
             Self::Any => f.write_str("any"),
             Self::AtLeast(least) => write!(f, "at least {least}"),
             Self::Between(least, most) => write!(f, "{least} to {most}"),
+            Self::BetweenOr(least, most, other) => write!(f, "{least} to {most}, or {other}"),
             Self::Fraction => f.write_str("0 to 1"),
             Self::NotEmpty => f.write_str("not empty"),
         }

@@ -2,10 +2,10 @@
 //!
 //! Not here: the topic configs of Kafka that one broker without tiers cannot honour; they are in [`super::topic_fixed`].
 
-use super::Valid::{AtLeast, Between, Fraction};
+use super::Valid::{AtLeast, Between, BetweenOr, Fraction};
 use super::table::Unit::{Hours, Minutes, SameAtStart};
 use super::table::{BrokerKey, Unit, config_table};
-use super::value::{CleanupPolicy, FlushMode, TimestampType};
+use super::value::{CleanupPolicy, CompressionType, FlushMode, TimestampType};
 
 config_table! {
     /// What one topic's partitions go by: its own overrides over the broker's `log.*` keys over these defaults.
@@ -14,6 +14,24 @@ config_table! {
         /// record of each key, both may be given, and an empty list keeps everything.
         cleanup_policy: CleanupPolicy = "cleanup.policy", default CleanupPolicy { delete: true, compact: false },
             broker &[same("log.cleanup.policy")];
+
+        /// How hard gzip tries where the broker compresses: 1 is the fastest, 9 the smallest, -1 gzip's own default (KIP-390).
+        compression_gzip_level: i32 = "compression.gzip.level", default -1, valid BetweenOr(1, 9, -1),
+            broker &[same("compression.gzip.level")];
+
+        /// How hard lz4 tries where the broker compresses. 9 is its fast way, as in Kafka; any other number its thorough one,
+        /// of which 17 is as good as 12.
+        compression_lz4_level: i32 = "compression.lz4.level", default 9, valid Between(1, 17),
+            broker &[same("compression.lz4.level")];
+
+        /// How batches are compressed in the log: `producer` stores them as they come, `uncompressed`, `gzip`, `snappy`, `lz4`
+        /// and `zstd` have the broker compress again what comes otherwise, at the price of the time that it takes.
+        compression_type: CompressionType = "compression.type", default CompressionType::Producer,
+            broker &[same("compression.type")];
+
+        /// How hard zstd tries where the broker compresses: 22 is the smallest, below 0 faster and larger.
+        compression_zstd_level: i32 = "compression.zstd.level", default 3, valid Between(-131_072, 22),
+            broker &[same("compression.zstd.level")];
 
         /// Milliseconds for which compaction keeps a tombstone, so that a reader who started before it still sees it.
         delete_retention_ms: i64 = "delete.retention.ms", default 86_400_000, valid AtLeast(0),

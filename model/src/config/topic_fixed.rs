@@ -3,7 +3,6 @@
 use super::fixed::{FixedKey, fixed};
 use super::value::ConfigType;
 
-const AS_THEY_CAME: &str = "batches are stored as the producer sent them, and never compressed again";
 const NO_DEAD_LETTERS: &str = "dead letters belong to share groups, which Tidelog does not have yet";
 const NO_REPLICATION: &str = "a partition has one replica, so that nothing is replicated or elected";
 const NO_TIER: &str = "all records are on the broker's own disk: there is no remote storage";
@@ -11,10 +10,6 @@ const NOT_AHEAD: &str = "segment files grow as they are written";
 
 /// Every such config.
 pub const FIXED: &[FixedKey] = &[
-    fixed("compression.gzip.level", ConfigType::Int, "-1", AS_THEY_CAME).over("compression.gzip.level"),
-    fixed("compression.lz4.level", ConfigType::Int, "9", AS_THEY_CAME).over("compression.lz4.level"),
-    fixed("compression.type", ConfigType::String, "producer", AS_THEY_CAME).over("compression.type"),
-    fixed("compression.zstd.level", ConfigType::Int, "3", AS_THEY_CAME).over("compression.zstd.level"),
     fixed("errors.deadletterqueue.group.enable", ConfigType::Boolean, "false", NO_DEAD_LETTERS),
     fixed("follower.replication.throttled.replicas", ConfigType::List, "", NO_REPLICATION),
     fixed("leader.replication.throttled.replicas", ConfigType::List, "", NO_REPLICATION),

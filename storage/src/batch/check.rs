@@ -4,7 +4,10 @@
 //! Kafka 4.4 answers `UNKNOWN_SERVER_ERROR` for bytes that make no sense, or takes records whose offsets contradict the batch,
 //! this answers `INVALID_RECORD`.
 
-use super::error::{BatchError, RecordProblem, RejectedRecords};
+use std::borrow::Cow;
+
+use super::error::{BatchError, RecordFault, RecordProblem, RejectedRecords};
+use super::recode;
 use super::view::{BatchView, ViewError};
 use super::walk::{RecordRules, TimestampRule, walk_records};
 use crate::compression::Codec;
@@ -61,18 +64,18 @@ impl<'a> UncheckedBatch<'a> {
         let (codec, producer) = self.check_header()?;
         self.check_timestamp_type(config)?;
         let max_timestamp = self.check_records(codec, config, now)?;
-        let segment_bytes = config.segment_bytes;
-        let size = u64_from_usize(self.view.size());
-        if exceeds(size, segment_bytes) {
-            return Err(BatchError::LargerThanSegment { size, segment_bytes });
-        }
         let batch = CheckedBatch {
             header: *self.view.header(),
-            payload: self.view.payload(),
+            payload: Cow::Borrowed(self.view.payload()),
             codec,
             producer,
             log_append_time: None,
         };
+        let batch = batch.in_codec_of(config)?;
+        let (size, segment_bytes) = (u64::from(batch.size()), config.segment_bytes);
+        if exceeds(size, segment_bytes) {
+            return Err(BatchError::LargerThanSegment { size, segment_bytes });
+        }
         Ok(match config.message_timestamp_type {
             TimestampType::CreateTime => batch.with_max_timestamp(max_timestamp, false),
             TimestampType::LogAppendTime => batch.with_max_timestamp(now.get(), true),
@@ -132,7 +135,8 @@ impl<'a> UncheckedBatch<'a> {
             },
             decompressed_size_max: u32::try_from(config.max_decompressed_message_bytes).unwrap_or(0),
         };
-        let open = codec == Codec::None || rules.key_required || config.validate_compressed_records;
+        let is_recoded = recode::wanted(config).is_some_and(|(wanted, _)| wanted != codec);
+        let open = codec == Codec::None || rules.key_required || config.validate_compressed_records || is_recoded;
         if open {
             return walk_records(&self.view, codec, rules);
         }
@@ -210,7 +214,7 @@ impl ProducerBatch {
 #[derive(Clone, Debug)]
 pub struct CheckedBatch<'a> {
     header: RecordBatchHeader,
-    payload: &'a [u8],
+    payload: Cow<'a, [u8]>,
     codec: Codec,
     producer: Option<ProducerBatch>,
     log_append_time: Option<Timestamp>,
@@ -219,7 +223,31 @@ pub struct CheckedBatch<'a> {
 impl<'a> CheckedBatch<'a> {
     /// A batch of the broker's own, which needs no check: [`super::OwnedBatch`] vouches for it.
     pub(super) fn vouched(header: RecordBatchHeader, payload: &'a [u8], producer: Option<ProducerBatch>) -> Self {
-        Self { header, payload, codec: Codec::None, producer, log_append_time: None }
+        Self { header, payload: Cow::Borrowed(payload), codec: Codec::None, producer, log_append_time: None }
+    }
+
+    /// The same records in the codec that the topic asks for; the batch itself where it asks for none, or has it already.
+    fn in_codec_of(mut self, config: &TopicConfig) -> Result<Self, BatchError> {
+        let Some((codec, level)) = recode::wanted(config).filter(|(codec, _)| *codec != self.codec) else {
+            return Ok(self);
+        };
+        let header_size = u64_from_usize(HEADER_SIZE);
+        let size_max = u64::try_from(config.max_message_bytes).unwrap_or(0);
+        let recoded = recode::recode(&self.payload, self.codec, (codec, level), size_max.saturating_sub(header_size));
+        // The records were all read before, so it is the codec that is at fault.
+        let recoded =
+            recoded.map_err(|error| BatchError::Record { index: 0, fault: RecordFault::Decompress(error) })?;
+        let Some(payload) = recoded else {
+            // How large it would be is not known: it was given up on the way.
+            return Err(BatchError::TooLarge { size: size_max.saturating_add(1), max: config.max_message_bytes });
+        };
+        let length = u64_from_usize(payload.len()) + u64_from_usize(HEADER_SIZE - LENGTH_EXCLUDES);
+        self.header.batch_length = i32::try_from(length).unwrap_or(i32::MAX);
+        self.header.attributes = self.header.attributes.with_codec_id(i16::from(codec.id()));
+        self.header.crc = self.header.compute_crc(&payload);
+        self.payload = Cow::Owned(payload);
+        self.codec = codec;
+        Ok(self)
     }
 
     /// The same batch of the broker's own, stamped with the time of the append if that is the topic's rule.
@@ -236,7 +264,7 @@ impl<'a> CheckedBatch<'a> {
         if attributes != self.header.attributes || max_timestamp != self.header.max_timestamp {
             self.header.attributes = attributes;
             self.header.max_timestamp = max_timestamp;
-            self.header.crc = self.header.compute_crc(self.payload);
+            self.header.crc = self.header.compute_crc(&self.payload);
         }
         self.log_append_time = stamped_by_broker.then_some(Timestamp::new(max_timestamp));
         self
@@ -252,8 +280,8 @@ impl<'a> CheckedBatch<'a> {
 
     /// The bytes after the header.
     #[must_use]
-    pub const fn payload(&self) -> &'a [u8] {
-        self.payload
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// Bytes of the batch with its header.

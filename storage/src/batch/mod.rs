@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod error;
 mod rebuild;
+mod recode;
 mod record;
 mod records;
 mod stream;

@@ -2,6 +2,7 @@
 
 mod codecs;
 mod raw;
+mod recoded;
 
 use super::*;
 use crate::format::record_batch_v2::RecordBatchHeader;

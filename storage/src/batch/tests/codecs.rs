@@ -12,7 +12,7 @@ use model::config::TopicConfig;
 use proptest::prelude::*;
 use std::io::Write;
 
-const CODECS: [(i16, Compression); 5] = [
+pub(super) const CODECS: [(i16, Compression); 5] = [
     (0, Compression::None),
     (1, Compression::Gzip),
     (2, Compression::Snappy),
@@ -23,14 +23,14 @@ const CODECS: [(i16, Compression); 5] = [
 type Field = Option<Vec<u8>>;
 
 #[derive(Clone, Debug)]
-struct Plain {
-    timestamp: i64,
-    key: Field,
-    value: Field,
-    headers: Vec<(String, Field)>,
+pub(super) struct Plain {
+    pub(super) timestamp: i64,
+    pub(super) key: Field,
+    pub(super) value: Field,
+    pub(super) headers: Vec<(String, Field)>,
 }
 
-fn encode(records: &[Plain], compression: Compression) -> Vec<u8> {
+pub(super) fn encode(records: &[Plain], compression: Compression) -> Vec<u8> {
     let records: Vec<Record> = records
         .iter()
         .enumerate()

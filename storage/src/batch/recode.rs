@@ -1,0 +1,55 @@
+//! The codec that a topic asks for, where a producer took another one (`compression.type`). The records stay as they are, byte
+//! for byte; only what they are wrapped in changes.
+
+use std::io::{self, Read, Write};
+
+use model::config::{CompressionType, TopicConfig};
+use model::num::u64_from_usize;
+
+use crate::compression::{Codec, Encoder, Level, decompress};
+
+/// Bytes that are taken over at a time.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// The codec and the level that batches of a topic are stored with; `None` where they are stored as they come.
+pub(super) const fn wanted(config: &TopicConfig) -> Option<(Codec, Level)> {
+    Some(match config.compression_type {
+        CompressionType::Producer => return None,
+        CompressionType::Uncompressed => (Codec::None, Level::Default),
+        // -1 is gzip's own default.
+        CompressionType::Gzip if config.compression_gzip_level < 0 => (Codec::Gzip, Level::Default),
+        CompressionType::Gzip => (Codec::Gzip, Level::Number(config.compression_gzip_level)),
+        CompressionType::Snappy => (Codec::Snappy, Level::Default),
+        CompressionType::Lz4 => (Codec::Lz4, Level::Number(config.compression_lz4_level)),
+        CompressionType::Zstd => (Codec::Zstd, Level::Number(config.compression_zstd_level)),
+    })
+}
+
+/// `payload` in another codec; `None` if it would have more than `size_max` bytes, which is found out on the way.
+///
+/// # Errors
+/// The payload is not what its codec expects, or the level is none of the other codec's.
+pub(super) fn recode(
+    payload: &[u8],
+    from: Codec,
+    (to, level): (Codec, Level),
+    size_max: u64,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut records = decompress(from, payload)?;
+    let mut encoder = Encoder::new(to, level, Vec::new())?;
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let count = match records.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        encoder.write_all(piece.get(..count).unwrap_or_default())?;
+        if u64_from_usize(encoder.written()) > size_max {
+            return Ok(None);
+        }
+    }
+    let recoded = encoder.finish()?;
+    Ok(Some(recoded).filter(|recoded| u64_from_usize(recoded.len()) <= size_max))
+}
