@@ -312,7 +312,9 @@ fn kafka_reads_what_compaction_left() {
     let batches = printed.lines().filter(|line| line.starts_with("baseOffset: "));
     let (empty, full): (Vec<_>, Vec<_>) = batches.partition(|line| line.contains(" count: 0 "));
     assert!(empty.len() > 100 && !full.is_empty() && !printed.contains("isvalid: false"), "{printed}");
-    let indexes = files(&partition, &["index", "timeindex"]);
+    // Not the time indexes: they name the times of batches that lost their records, as those of Kafka's cleaner do, and its tool
+    // looks for the records.
+    let indexes = files(&partition, &["index"]);
     let held_against = dump_log_segments(&["--deep-iteration"], &indexes);
     for complaint in ["ismatch", "not found", "out of order", "smaller than"] {
         assert!(!held_against.contains(complaint), "{held_against}");
