@@ -16,16 +16,31 @@ pub enum Bug {
     CommitsInMemory,
     /// A producer id is given away before it is noted.
     ProducerIdsInMemory,
+    /// Readers of committed records are not held up by open transactions.
+    LastStableIsHighWatermark,
+    /// One of the aborted transactions of an answer is not named.
+    AnAbortIsNotNamed,
+    /// Some markers are not written.
+    MarkersAreSkipped,
+    /// The end of a transaction that comes late ends the one that is under way then (KAFKA-17754).
+    EndTxnEndsTheNext,
+    /// Transactional batches are taken though nobody says that their transaction is open.
+    NobodyVouches,
 }
 
 impl Bug {
     /// All of them, and the checks of which at least one must find each.
-    pub const ALL: [(Self, &[&str]); 6] = [
+    pub const ALL: [(Self, &[&str]); 11] = [
         (Self::AnswersBeforeSync, &["sends", "readings", "watermarks"]),
         (Self::OffsetOffByOne, &["sends"]),
         (Self::ForgetsProducersAtStart, &["sends", "sequence"]),
         (Self::ServesAboveHighWatermark, &["readings", "offset"]),
         (Self::CommitsInMemory, &["offsets"]),
         (Self::ProducerIdsInMemory, &["sends"]),
+        (Self::LastStableIsHighWatermark, &["transactions"]),
+        (Self::AnAbortIsNotNamed, &["transactions"]),
+        (Self::MarkersAreSkipped, &["transactions", "watermarks", "liveness"]),
+        (Self::EndTxnEndsTheNext, &["transactions"]),
+        (Self::NobodyVouches, &["transactions", "watermarks", "liveness"]),
     ];
 }

@@ -33,6 +33,8 @@ pub(crate) struct Sent {
     pub(crate) is_tombstone: bool,
     /// Whether repeats must be found: not for producers without an id.
     pub(crate) is_idempotent: bool,
+    /// The transaction that it is a part of.
+    pub(crate) transaction: Option<usize>,
     /// Where it was answered to be.
     pub(crate) outcome: Outcome<i64>,
     /// When that was known.
@@ -70,6 +72,13 @@ pub(crate) struct Watermarks {
     pub(crate) high: i64,
 }
 
+/// A transaction, as its client meant and knew it: `true` for one that was committed, `false` for one that was aborted, refused
+/// for one of which it is known that it never will be committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transaction {
+    pub(crate) outcome: Outcome<bool>,
+}
+
 /// An offset that a group committed, or wanted to.
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
@@ -99,6 +108,7 @@ pub(crate) struct History {
     pub(crate) sent: BTreeMap<RecordId, Sent>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) watermarks: BTreeMap<TopicPartition, Vec<Watermarks>>,
+    pub(crate) transactions: Vec<Transaction>,
     pub(crate) commits: Vec<Commit>,
     pub(crate) fetched: Vec<Fetched>,
     pub(crate) producer_ids: Vec<i64>,
@@ -127,6 +137,19 @@ impl History {
         let known = self.now();
         if let Some(sent) = self.sent.get_mut(&id) {
             (sent.outcome, sent.known) = (outcome, known);
+        }
+    }
+
+    /// A transaction begins. It cannot be committed until its client asks for that.
+    pub(crate) fn begin_transaction(&mut self) -> usize {
+        self.transactions.push(Transaction { outcome: Outcome::Refused });
+        self.transactions.len() - 1
+    }
+
+    /// It is known what became of a transaction, or no longer known.
+    pub(crate) fn end_transaction(&mut self, place: usize, outcome: Outcome<bool>) {
+        if let Some(transaction) = self.transactions.get_mut(place) {
+            transaction.outcome = outcome;
         }
     }
 

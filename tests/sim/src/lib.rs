@@ -40,8 +40,8 @@ use crate::world::{Sim, World};
 
 /// A run that takes longer than this is stuck, microseconds.
 const END_US: u64 = 120_000_000;
-/// The time after the end of all trouble in which the last late messages arrive.
-const SETTLE_US: u64 = 4_000_000;
+/// The time after the end of all trouble in which the last late messages arrive, and the last transactions run out.
+const SETTLE_US: u64 = 7_000_000;
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +113,9 @@ async fn live(sim: &Sim) {
     clients.all_done().await;
     sim.sleep(SETTLE_US).await;
     read_everything(sim).await;
+    for unlike in sim.broker().map(|broker| broker.unlike_replay()).unwrap_or_default() {
+        sim.wrong(format!("replay: {unlike}"));
+    }
     trouble::restart(sim).await;
     read_everything(sim).await;
 }

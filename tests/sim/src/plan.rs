@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use coordinator::transaction::TransactionVersion;
 use model::config::{CleanupPolicy, TopicConfig};
 use model::{PartitionIndex, TopicId, TopicName, TopicPartition};
 
@@ -13,6 +14,10 @@ pub(crate) const KEYED: &str = "keyed";
 pub(crate) const EVENTS: &str = "events";
 /// Where groups keep their offsets.
 pub(crate) const OFFSETS: &str = "__consumer_offsets";
+/// Where transactions are kept.
+pub(crate) const TRANSACTIONS: &str = "__transaction_state";
+/// The transactional ids of all clients.
+pub(crate) const TRANSACTIONAL_IDS: [&str; 3] = ["tx-0", "tx-1", "tx-2"];
 /// Where the simulation's broker notes which producer ids it gave away.
 pub(crate) const PRODUCER_IDS: &str = "producer-ids";
 
@@ -39,6 +44,10 @@ pub(crate) struct Plan {
     pub(crate) plain_producers: u64,
     pub(crate) idempotent_producers: u64,
     pub(crate) keyed_producers: u64,
+    /// Transactional producers; two of them can have the same transactional id.
+    pub(crate) transactional_producers: u64,
+    /// The level of `transaction.version`.
+    pub(crate) transaction_version: TransactionVersion,
     pub(crate) readers: u64,
     pub(crate) committers: u64,
 }
@@ -50,6 +59,7 @@ impl Plan {
             (EVENTS, random.between(1, 2), delete(random)),
             (KEYED, 1, compact(random)),
             (OFFSETS, random.between(1, 2), compact(random)),
+            (TRANSACTIONS, random.between(1, 2), compact(random)),
             (PRODUCER_IDS, 1, TopicConfig::default()),
         ];
         let topics = topics.into_iter().zip(1..).filter_map(|((name, partitions, config), number)| {
@@ -68,6 +78,8 @@ impl Plan {
             plain_producers: random.between(0, 1),
             idempotent_producers: random.between(1, 3),
             keyed_producers: random.between(1, 2),
+            transactional_producers: random.between(0, 4),
+            transaction_version: if random.one_in(3) { TransactionVersion::V1 } else { TransactionVersion::V2 },
             readers: random.between(1, 3),
             committers: random.between(1, 2),
         }

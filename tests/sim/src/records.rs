@@ -3,6 +3,7 @@
 
 use model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use storage::batch::{BatchBuilder, BatchView, NewRecord, ProducerBatch};
+use storage::producers::Marker;
 
 use crate::history::RecordId;
 
@@ -34,6 +35,9 @@ pub(crate) struct Stored {
     pub(crate) base_offset: i64,
     pub(crate) last_offset: i64,
     pub(crate) crc_is_right: bool,
+    pub(crate) producer_id: i64,
+    pub(crate) is_transactional: bool,
+    pub(crate) marker: Option<Marker>,
     pub(crate) records: Vec<StoredRecord>,
 }
 
@@ -96,6 +100,9 @@ fn stored(batch: &BatchView<'_>) -> Stored {
         base_offset: header.base_offset,
         last_offset: batch.last_offset().unwrap_or(header.base_offset),
         crc_is_right: batch.crc_is_right(),
+        producer_id: header.producer_id,
+        is_transactional: header.attributes.is_transactional(),
+        marker: Marker::of_stored(batch),
         records,
     }
 }

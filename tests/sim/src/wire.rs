@@ -1,6 +1,7 @@
 //! Requests and answers, as far as the simulation's clients use them.
 
 use coordinator::group::{GroupEvent, GroupReply};
+use coordinator::transaction::{TransactionEvent, TransactionReply, TransactionVersion};
 use model::{ErrorCode, IsolationLevel, ProducerEpoch, ProducerId, TopicPartition};
 
 use crate::history::Watermarks;
@@ -13,6 +14,7 @@ pub(crate) enum Request {
     /// `InitProducerId` without a transactional id.
     NewProducerId,
     Group(Box<GroupEvent>),
+    Transaction(Box<TransactionEvent>),
 }
 
 /// One batch for one partition, with acks=all.
@@ -20,6 +22,10 @@ pub(crate) enum Request {
 pub(crate) struct Produce {
     pub(crate) partition: TopicPartition,
     pub(crate) records: Vec<u8>,
+    /// Of a transactional producer.
+    pub(crate) transactional_id: Option<String>,
+    /// Whether the partition is added to the transaction by this request (version 2), or was before.
+    pub(crate) client_version: TransactionVersion,
 }
 
 #[derive(Clone, Debug)]
@@ -38,11 +44,14 @@ pub(crate) enum Response {
     Fetch(Result<Fetched, Refused>),
     ProducerId(Result<(ProducerId, ProducerEpoch), ErrorCode>),
     Group(Result<GroupReply, ErrorCode>),
+    Transaction(Result<TransactionReply, ErrorCode>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
     pub(crate) bytes: Vec<u8>,
+    /// The aborted transactions in it: first offset, producer.
+    pub(crate) aborted: Vec<(i64, i64)>,
     pub(crate) watermarks: Watermarks,
 }
 

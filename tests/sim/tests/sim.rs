@@ -29,7 +29,12 @@ mod simulation {
         "failing writes",
         "full disks",
         "kills",
+        "markers",
         "shards loaded again",
+        "transactional batches refused",
+        "transactions abandoned",
+        "transactions aborted",
+        "transactions committed",
     ];
 
     fn setting(name: &str, otherwise: u64) -> u64 {

@@ -27,7 +27,11 @@ impl Broker {
         let spec =
             ReadSpec { from: offset(request.from), upto, max_bytes: request.max_bytes, at_least_one_batch: true };
         let refused = |code| Refused { code, start: partition.log.log_start_offset().get() };
-        let slice = partition.log.read(spec).map_err(|error| {
+        let read = match request.isolation {
+            IsolationLevel::ReadUncommitted => partition.log.read(spec).map(|slice| (slice, Vec::new())),
+            IsolationLevel::ReadCommitted => partition.log.read_committed(spec),
+        };
+        let (slice, mut aborted) = read.map_err(|error| {
             if let ReadError::Damaged { .. } = &error
                 && !self.sim.has_halted()
             {
@@ -38,6 +42,10 @@ impl Broker {
         let bytes = slice.read_to_vec().map_err(|_| refused(ErrorCode::KafkaStorageError))?;
         let order = self.sim.note().now();
         let start = partition.log.log_start_offset().get();
-        Ok(Fetched { bytes, watermarks: Watermarks { order, start, stable: stable.get(), high: high.get() } })
+        if self.sim.has(Bug::AnAbortIsNotNamed) {
+            aborted.pop();
+        }
+        let aborted = aborted.iter().map(|aborted| (aborted.first_offset.get(), aborted.producer_id.get())).collect();
+        Ok(Fetched { bytes, aborted, watermarks: Watermarks { order, start, stable: stable.get(), high: high.get() } })
     }
 }

@@ -11,21 +11,25 @@ mod groups;
 mod partition;
 mod produce;
 mod producer_ids;
+mod shard;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use coordinator::group::GroupShard;
+use coordinator::transaction::TransactionShard;
 use model::{ErrorCode, TopicPartition};
 use storage::{Disk, LogManager, LogManagerOptions};
 
-use self::groups::GroupRuntime;
 use self::partition::Partition;
 use self::producer_ids::ProducerIds;
+use self::shard::ShardRuntime;
 use crate::bugs::Bug;
 use crate::executor::Owner;
-use crate::plan::{OFFSETS, PRODUCER_IDS};
+use crate::plan::{TRANSACTIONAL_IDS, OFFSETS, PRODUCER_IDS, TRANSACTIONS};
 use crate::wire::{Refused, Request, Response};
 use crate::world::Sim;
 
@@ -36,7 +40,8 @@ pub(crate) struct Broker {
     pub(crate) sim: Sim,
     pub(crate) manager: LogManager,
     pub(crate) partitions: BTreeMap<TopicPartition, Rc<Partition>>,
-    groups: Vec<Rc<GroupRuntime>>,
+    groups: Vec<Rc<ShardRuntime<GroupShard>>>,
+    transactions: Vec<Rc<ShardRuntime<TransactionShard>>>,
     producer_ids: ProducerIds,
 }
 
@@ -70,10 +75,11 @@ impl Broker {
                 partitions.insert(name, Partition::new(sim, log));
             }
         }
-        let groups = of_topic(&partitions, OFFSETS).map(|partition| GroupRuntime::new(sim, partition)).collect();
+        let groups = of_topic(&partitions, OFFSETS).map(|partition| ShardRuntime::new(sim, partition)).collect();
+        let transactions = of_topic(&partitions, TRANSACTIONS).map(|it| ShardRuntime::new(sim, it)).collect();
         let ids = of_topic(&partitions, PRODUCER_IDS).next().ok_or("there is no log of producer ids")?;
         let producer_ids = ProducerIds::load(sim, ids)?;
-        Ok(Rc::new(Self { sim: Rc::clone(sim), manager, partitions, groups, producer_ids }))
+        Ok(Rc::new(Self { sim: Rc::clone(sim), manager, partitions, groups, transactions, producer_ids }))
     }
 
     /// Begins what runs beside the requests.
@@ -81,6 +87,9 @@ impl Broker {
         self.sim.spawn(Owner::Broker, background::run(Rc::clone(self)));
         for groups in &self.groups {
             self.sim.spawn(Owner::Broker, Rc::clone(groups).run());
+        }
+        for transactions in &self.transactions {
+            self.sim.spawn(Owner::Broker, Rc::clone(transactions).run());
         }
     }
 
@@ -91,20 +100,38 @@ impl Broker {
             Request::Fetch(request) => Response::Fetch(self.fetch(&request)),
             Request::NewProducerId => Response::ProducerId(self.producer_ids.next().await),
             Request::Group(event) => {
-                let group_id = event.group_id().unwrap_or_default();
-                let answer = self.groups_of(group_id).map(|groups| groups.ask(*event));
+                let shard = of_name(&self.groups, event.group_id().unwrap_or_default());
+                let answer = shard.map(|shard| shard.ask(*event));
                 Response::Group(match answer {
                     Some(answer) => answer.take().await,
                     None => Err(ErrorCode::NotCoordinator),
                 })
             }
+            Request::Transaction(event) => Response::Transaction(self.ask_transactions(*event).await),
         })
     }
 
-    fn groups_of(&self, group_id: &str) -> Option<Rc<GroupRuntime>> {
-        let hash = group_id.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
-        self.groups.get(hash.checked_rem(self.groups.len())?).cloned()
+    /// What the shards say differently than others that replay the same records, for a person to read.
+    pub(crate) fn unlike_replay(&self) -> Vec<String> {
+        let mut unlike = Vec::new();
+        for shard in &self.transactions {
+            let Some(replayed) = shard.replayed() else { continue };
+            for id in TRANSACTIONAL_IDS {
+                let live = shard.look(|live| live.get(id).cloned());
+                let replayed = replayed.get(id).cloned();
+                if live.as_ref().is_some_and(|live| *live != replayed) {
+                    unlike.push(format!("{id} is {live:?}, and {replayed:?} when it is replayed"));
+                }
+            }
+        }
+        unlike
     }
+}
+
+/// The shard that has what is called so.
+fn of_name<T>(shards: &[Rc<T>], name: &str) -> Option<Rc<T>> {
+    let hash = name.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    shards.get(hash.checked_rem(shards.len())?).cloned()
 }
 
 fn of_topic<'a>(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use model::{LeaderEpoch, Offset, Timestamp};
 use storage::batch::CheckedBatch;
 use storage::error::AppendError;
+use storage::producers::{EpochRule, Marker, Verified};
 use storage::{Appended, PartitionLog};
 
 use crate::bugs::Bug;
@@ -14,12 +15,10 @@ use crate::executor::Owner;
 use crate::signal::Bell;
 use crate::world::Sim;
 
-/// The leader epoch under which everything is appended.
-const LEADER_EPOCH: LeaderEpoch = LeaderEpoch::ZERO;
-
 pub(crate) struct Partition {
     sim: Sim,
     pub(crate) log: Arc<PartitionLog>,
+    leader_epoch: LeaderEpoch,
     high_watermark: Cell<Offset>,
     sync_is_due: Cell<bool>,
     moved: Bell,
@@ -31,10 +30,13 @@ pub(crate) struct CommitFailed;
 
 impl Partition {
     pub(super) fn new(sim: &Sim, log: Arc<PartitionLog>) -> Rc<Self> {
-        log.begin_epoch(LEADER_EPOCH);
+        // A new leader with each start of the broker.
+        let leader_epoch = i32::try_from(sim.life()).ok().and_then(LeaderEpoch::new).unwrap_or(LeaderEpoch::ZERO);
+        log.begin_epoch(leader_epoch);
         log.release_decided(log.synced_offset());
         Rc::new(Self {
             sim: Rc::clone(sim),
+            leader_epoch,
             high_watermark: Cell::new(log.synced_offset()),
             sync_is_due: Cell::new(false),
             moved: Bell::default(),
@@ -49,6 +51,9 @@ impl Partition {
     /// The end of what a reader of committed records sees.
     pub(crate) fn last_stable_offset(&self) -> Offset {
         let high_watermark = self.high_watermark();
+        if self.sim.has(Bug::LastStableIsHighWatermark) {
+            return high_watermark;
+        }
         let unstable = self.log.first_unstable_offset().map(|unstable| unstable.max(self.log.log_start_offset()));
         unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark))
     }
@@ -58,12 +63,40 @@ impl Partition {
     /// # Errors
     /// The log's.
     pub(super) fn append(self: &Rc<Self>, batch: &CheckedBatch<'_>, now: Timestamp) -> Result<Appended, AppendError> {
-        let appended = self.log.append(batch, LEADER_EPOCH, now)?;
+        self.append_verified(batch, Verified::ByOpenTransaction, now)
+    }
+
+    /// As [`Self::append`], for a batch whose transaction may begin here with it.
+    ///
+    /// # Errors
+    /// The log's.
+    pub(super) fn append_verified(
+        self: &Rc<Self>,
+        batch: &CheckedBatch<'_>,
+        verified: Verified,
+        now: Timestamp,
+    ) -> Result<Appended, AppendError> {
+        let appended = self.log.append_verified(batch, verified, self.leader_epoch, now)?;
         match appended {
             Appended::Written(_) => self.request_sync(),
             Appended::Duplicate(_) => self.sim.count("duplicates"),
         }
         Ok(appended)
+    }
+
+    /// Appends a marker, and has it synced soon; gives the offset behind it.
+    ///
+    /// # Errors
+    /// The log's.
+    pub(super) fn append_marker(
+        self: &Rc<Self>,
+        marker: &Marker,
+        rule: EpochRule,
+        now: Timestamp,
+    ) -> Result<Offset, AppendError> {
+        let placed = self.log.append_marker(marker, rule, self.leader_epoch, now)?;
+        self.request_sync();
+        Ok(placed.last_offset.checked_add(1).unwrap_or(placed.last_offset))
     }
 
     /// Has what is unsynced synced soon, once for all who ask until then: the steps of a group commit.

@@ -2,7 +2,7 @@
 //!
 //! Each check has a name, with which its findings begin: `sends` (what was acknowledged is where it was said to be, once,
 //! in order), `readings` (an offset has one value for ever, nothing is skipped, nothing is shown that is not so),
-//! `watermarks`, `keys` (compaction), `offsets` (of groups), `batches` (the bytes).
+//! `watermarks`, `transactions`, `keys` (compaction), `offsets` (of groups), `batches` (the bytes).
 
 mod batches;
 mod keys;
@@ -10,6 +10,7 @@ mod logs;
 mod offsets;
 mod readings;
 mod sends;
+mod transactions;
 mod watermarks;
 
 pub(crate) use logs::{Logs, read_logs};
@@ -24,11 +25,12 @@ type Check = fn(&History, &Logs) -> Vec<String>;
 
 /// Everything that is wrong.
 pub(crate) fn check(history: &History, logs: &Logs) -> Vec<String> {
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 7] = [
         ("batches", batches::check),
         ("sends", sends::check),
         ("readings", readings::check),
         ("watermarks", watermarks::check),
+        ("transactions", transactions::check),
         ("keys", keys::check),
         ("offsets", offsets::check),
     ];

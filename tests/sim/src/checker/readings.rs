@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use model::IsolationLevel;
+
 use super::Logs;
 use super::logs::Log;
 use crate::history::{History, Reading};
@@ -43,7 +45,8 @@ fn vanished(reading: &Reading, log: &Log) -> Option<String> {
 
 /// What is there at the end was there for every reader that passed it.
 fn skipped(reading: &Reading, log: &Log) -> Option<String> {
-    if reading.from >= reading.upto {
+    // What readers of committed records are given is judged with the transactions.
+    if reading.from >= reading.upto || reading.isolation == IsolationLevel::ReadCommitted {
         return None;
     }
     let mut seen = reading.seen.iter().map(|seen| seen.offset).peekable();

@@ -3,6 +3,7 @@
 mod committer;
 mod producer;
 mod reader;
+mod transactional;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -60,6 +61,9 @@ pub(crate) fn start(sim: &Sim) -> Rc<AtWork> {
             let Some(partition) = sim.choose(|random| random.pick(partitions).cloned()) else { continue };
             at_work.begin(sim, producer::run(Rc::clone(sim), next(), kind, partition));
         }
+    }
+    for _ in 0..plan.transactional_producers {
+        at_work.begin(sim, transactional::run(Rc::clone(sim), next(), events.clone()));
     }
     for _ in 0..plan.readers {
         let all = [events.clone(), keyed.clone()].concat();

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use coordinator::transaction::TransactionVersion;
 use model::{ErrorCode, ProducerEpoch, ProducerId, Sequence, TopicPartition};
 
 use crate::history::{Outcome, RecordId, Sent};
@@ -145,6 +146,7 @@ impl Producer {
             key: key.clone(),
             is_tombstone,
             is_idempotent: self.kind != Kind::Plain,
+            transaction: None,
             outcome: Outcome::Unknown,
             known: 0,
         });
@@ -153,7 +155,12 @@ impl Producer {
 
     fn send_all(&mut self) {
         for batch in self.in_flight.iter_mut().filter(|batch| batch.pending.is_none()) {
-            let request = Produce { partition: self.partition.clone(), records: batch.bytes.clone() };
+            let request = Produce {
+                partition: self.partition.clone(),
+                records: batch.bytes.clone(),
+                transactional_id: None,
+                client_version: TransactionVersion::V0,
+            };
             batch.pending = self.link.send(Request::Produce(request));
             if batch.pending.is_none() {
                 return;

@@ -1,12 +1,15 @@
 //! Readers of one partition after another, from the log's start or from where they stood, of all records or of committed ones.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use model::{ErrorCode, IsolationLevel, TopicPartition};
 
 use crate::history::{Reading, Seen};
 use crate::network::Link;
-use crate::records;
+use crate::records::{self, Stored};
 use crate::wire::{Fetch, Fetched, Refused, Request, Response};
 use crate::world::Sim;
+use storage::producers::MarkerKind;
 
 /// What a reader does until everything is over.
 pub(super) async fn run(sim: Sim, partitions: Vec<TopicPartition>) {
@@ -75,8 +78,10 @@ fn take(sim: &Sim, reading: &mut Reading, fetched: &Fetched) -> bool {
     let mut history = sim.note();
     history.watermarks.entry(reading.partition.clone()).or_default().push(fetched.watermarks);
     history.count("fetches");
+    let mut aborted = Aborted::new(&fetched.aborted);
     for batch in records::decode(&fetched.bytes) {
-        for record in &batch.records {
+        let is_aborted = aborted.has(&batch) && reading.isolation == IsolationLevel::ReadCommitted;
+        for record in batch.records.iter().filter(|_| !is_aborted) {
             if let Some(id) = record.id.filter(|_| record.offset >= reading.upto) {
                 reading.seen.push(Seen { offset: record.offset, id });
             }
@@ -92,4 +97,31 @@ fn take(sim: &Sim, reading: &mut Reading, fetched: &Fetched) -> bool {
         history.wrong.push(format!("readings: {partition} was read up to {upto}, which is behind its end {end}"));
     }
     reading.upto >= end
+}
+
+/// Tells the batches of aborted transactions from others, as Kafka's consumer does.
+struct Aborted {
+    /// First offset and producer, by offset.
+    ahead: VecDeque<(i64, i64)>,
+    now: BTreeSet<i64>,
+}
+
+impl Aborted {
+    fn new(named: &[(i64, i64)]) -> Self {
+        let mut ahead = named.to_vec();
+        ahead.sort_unstable();
+        Self { ahead: ahead.into(), now: BTreeSet::new() }
+    }
+
+    fn has(&mut self, batch: &Stored) -> bool {
+        while let Some((_, producer)) = self.ahead.pop_front_if(|(first, _)| *first <= batch.last_offset) {
+            self.now.insert(producer);
+        }
+        if let Some(marker) = batch.marker
+            && marker.kind == MarkerKind::Abort
+        {
+            self.now.remove(&batch.producer_id);
+        }
+        batch.is_transactional && self.now.contains(&batch.producer_id)
+    }
 }

@@ -1,0 +1,273 @@
+//! A shard at run time: loads it, has it decide, appends what it decided, and holds answers until they are durable. The steps of
+//! `src/coordinators/shard_runtime`; each event is a turn of its own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use coordinator::shard::{Outcome, ReplayError, ReplyTo};
+use model::{ErrorCode, Offset, Tick};
+use storage::ReadSpec;
+use storage::batch::{BatchBuilder, BatchView, NewRecord, OwnedBatch};
+
+use super::Broker;
+use super::partition::Partition;
+use crate::bugs::Bug;
+use crate::executor::Owner;
+use crate::signal::{Bell, Slot};
+use crate::world::Sim;
+
+/// The largest record of a shard.
+const RECORD_BYTES_MAX: u32 = 1 << 20;
+/// Microseconds until a shard that could not append is loaded again.
+const RELOAD_PAUSE_US: u64 = 100_000;
+
+/// A kind of shard.
+pub(super) trait Machine: Sized + 'static {
+    type Event;
+    type Reply: 'static;
+    type Effect: 'static;
+    type Report: 'static;
+
+    /// A shard of nothing, in this life of the broker.
+    fn new(life: u64) -> Self;
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), ReplayError>;
+    fn loaded(&mut self, sim: &Sim) -> Decision<Self>;
+    fn on_event(&mut self, sim: &Sim, event: Self::Event, reply_to: ReplyTo) -> Decision<Self>;
+    fn on_time(&mut self, sim: &Sim) -> Decision<Self>;
+    fn next_deadline(&self) -> Option<Tick>;
+    /// Does what was decided.
+    fn perform(broker: Rc<Broker>, effect: Self::Effect) -> impl Future<Output = Self::Report>;
+    /// Takes note of what came of it.
+    fn on_report(&mut self, sim: &Sim, report: Self::Report) -> Decision<Self>;
+}
+
+pub(super) type Decision<M> = Outcome<<M as Machine>::Reply, <M as Machine>::Effect>;
+
+/// Where an answer is left.
+pub(super) type Answer<R> = Slot<Result<R, ErrorCode>>;
+
+enum State<M> {
+    Loading,
+    Active(Box<M>),
+    Closed,
+}
+
+pub(super) struct ShardRuntime<M: Machine> {
+    sim: Sim,
+    partition: Rc<Partition>,
+    state: RefCell<State<M>>,
+    waiting: RefCell<BTreeMap<ReplyTo, Answer<M::Reply>>>,
+    addresses: Cell<u64>,
+    /// What the shard knows rests on the log up to here.
+    end: Cell<Offset>,
+    /// How often it was loaded: reports to an earlier shard are not for this one.
+    loads: Cell<u64>,
+    changed: Bell,
+}
+
+impl<M: Machine> ShardRuntime<M> {
+    pub(super) fn new(sim: &Sim, partition: &Rc<Partition>) -> Rc<Self> {
+        Rc::new(Self {
+            sim: Rc::clone(sim),
+            partition: Rc::clone(partition),
+            state: RefCell::new(State::Loading),
+            waiting: RefCell::default(),
+            addresses: Cell::new(0),
+            end: Cell::new(Offset::ZERO),
+            loads: Cell::new(0),
+            changed: Bell::default(),
+        })
+    }
+
+    /// Has an event decided; the answer comes when it is durable.
+    pub(super) fn ask(self: &Rc<Self>, event: M::Event) -> Answer<M::Reply> {
+        let answer = Slot::new();
+        if self.partition.log.is_offline() {
+            self.close();
+        }
+        let outcome = match &mut *self.state.borrow_mut() {
+            State::Loading => {
+                answer.put(Err(ErrorCode::CoordinatorLoadInProgress));
+                return answer;
+            }
+            State::Closed => {
+                answer.put(Err(ErrorCode::CoordinatorNotAvailable));
+                return answer;
+            }
+            State::Active(shard) => {
+                self.addresses.set(self.addresses.get() + 1);
+                let reply_to = ReplyTo(self.addresses.get());
+                self.waiting.borrow_mut().insert(reply_to, answer.clone());
+                shard.on_event(&self.sim, event, reply_to)
+            }
+        };
+        self.settle(outcome);
+        answer
+    }
+
+    /// What the shard says to a question that changes nothing; `None` while there is none.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&M) -> T) -> Option<T> {
+        match &*self.state.borrow() {
+            State::Active(shard) => Some(look(shard)),
+            State::Loading | State::Closed => None,
+        }
+    }
+
+    /// Loads the shard, and meets its deadlines.
+    pub(super) async fn run(self: Rc<Self>) {
+        loop {
+            let next = match &*self.state.borrow() {
+                State::Loading => None,
+                State::Active(shard) => Some(shard.next_deadline().map(|tick| tick.as_ms() * 1_000)),
+                State::Closed => return,
+            };
+            match next {
+                None => {
+                    self.sim.pause(100, 20_000).await;
+                    self.load();
+                }
+                Some(None) => self.changed.wait().await,
+                Some(Some(due_us)) if due_us > self.sim.executor.now_us() => {
+                    let left_us = due_us - self.sim.executor.now_us();
+                    self.sim.within(left_us, self.changed.wait()).await;
+                }
+                Some(Some(_)) => self.act(|shard, sim| shard.on_time(sim)),
+            }
+        }
+    }
+
+    fn act(self: &Rc<Self>, act: impl FnOnce(&mut M, &Sim) -> Decision<M>) {
+        let outcome = match &mut *self.state.borrow_mut() {
+            State::Active(shard) => act(shard, &self.sim),
+            State::Loading | State::Closed => return,
+        };
+        self.settle(outcome);
+    }
+
+    fn load(self: &Rc<Self>) {
+        let end = self.partition.log.log_end_offset();
+        let Some(shard) = self.replayed() else { return self.close() };
+        self.end.set(end);
+        self.loads.set(self.loads.get() + 1);
+        *self.state.borrow_mut() = State::Active(Box::new(shard));
+        self.sim.count("shards loaded");
+        self.act(|shard, sim| shard.loaded(sim));
+    }
+
+    /// The shard that the partition's records give; `None` if the log cannot be read.
+    pub(super) fn replayed(&self) -> Option<M> {
+        let log = &self.partition.log;
+        let (from, upto) = (log.log_start_offset(), log.log_end_offset());
+        let slice = log.read(ReadSpec { from, upto, max_bytes: u32::MAX, at_least_one_batch: true });
+        let bytes = slice.ok()?.read_to_vec().ok()?;
+        let mut shard = M::new(self.sim.life() + 1);
+        let mut rest = bytes.as_slice();
+        while let Ok(batch) = BatchView::parse(rest) {
+            rest = rest.get(batch.size()..).unwrap_or_default();
+            if batch.header().attributes.is_control() {
+                continue;
+            }
+            let mut records = batch.records(RECORD_BYTES_MAX);
+            while let Ok(Some(record)) = records.next_record() {
+                let key = record.record.key.unwrap_or_default();
+                if let Err(error) = shard.replay(key, record.record.value) {
+                    self.sim.wrong(format!("replay: {} at {}: {error}", log.topic_partition(), record.offset));
+                }
+            }
+        }
+        Some(shard)
+    }
+
+    /// Appends what was decided, and lets the answers go when it is durable.
+    fn settle(self: &Rc<Self>, outcome: Decision<M>) {
+        let Outcome { records, replies, effects, .. } = outcome;
+        let now = self.sim.now().time;
+        let records: Vec<NewRecord<'_>> = records
+            .iter()
+            .map(|record| NewRecord {
+                timestamp: now,
+                key: Some(&record.key),
+                value: record.value.as_deref(),
+                ..NewRecord::default()
+            })
+            .collect();
+        if !records.is_empty() {
+            let batch = batch_of(&records);
+            if batch.is_none_or(|batch| self.partition.append(&batch.checked(), now).is_err()) {
+                return self.load_again();
+            }
+            self.end.set(self.partition.log.log_end_offset());
+        }
+        self.changed.ring();
+        let mut waiting = self.waiting.borrow_mut();
+        let held = replies.into_iter().filter_map(|(reply_to, reply)| Some((waiting.remove(&reply_to)?, reply)));
+        let held: Vec<(Answer<M::Reply>, M::Reply)> = held.collect();
+        drop(waiting);
+        if !held.is_empty() || !effects.is_empty() {
+            self.sim.spawn(Owner::Broker, Rc::clone(self).release(held, effects));
+        }
+    }
+
+    /// Waits until everything is durable; then answers, and does what was decided.
+    async fn release(self: Rc<Self>, held: Vec<(Answer<M::Reply>, M::Reply)>, effects: Vec<M::Effect>) {
+        let is_told_now = self.sim.has(Bug::CommitsInMemory);
+        let durable = if is_told_now { Ok(()) } else { self.partition.committed(self.end.get()).await };
+        if durable.is_err() {
+            self.close();
+        }
+        for (answer, reply) in held {
+            answer.put(durable.map(|()| reply).map_err(|_| ErrorCode::CoordinatorNotAvailable));
+        }
+        let Some(broker) = self.sim.broker().filter(|_| durable.is_ok()) else { return };
+        for effect in effects {
+            let (runtime, broker, load) = (Rc::clone(&self), Rc::clone(&broker), self.loads.get());
+            self.sim.spawn(Owner::Broker, async move {
+                let report = M::perform(broker, effect).await;
+                if runtime.loads.get() == load {
+                    runtime.act(|shard, sim| shard.on_report(sim, report));
+                }
+            });
+        }
+    }
+
+    /// An append was refused: what was decided since must not be known any more.
+    fn load_again(self: &Rc<Self>) {
+        self.refuse_all();
+        if self.partition.log.is_offline() {
+            return self.close();
+        }
+        *self.state.borrow_mut() = State::Closed;
+        self.loads.set(self.loads.get() + 1);
+        self.sim.count("shards loaded again");
+        let runtime = Rc::clone(self);
+        self.sim.spawn(Owner::Broker, async move {
+            runtime.sim.sleep(RELOAD_PAUSE_US).await;
+            *runtime.state.borrow_mut() = State::Loading;
+            runtime.run().await;
+        });
+        self.changed.ring();
+    }
+
+    fn close(&self) {
+        self.refuse_all();
+        *self.state.borrow_mut() = State::Closed;
+        self.changed.ring();
+    }
+
+    fn refuse_all(&self) {
+        for answer in self.waiting.take().into_values() {
+            answer.put(Err(ErrorCode::CoordinatorNotAvailable));
+        }
+    }
+}
+
+/// One batch of these records; `None` if they do not fit.
+fn batch_of(records: &[NewRecord<'_>]) -> Option<OwnedBatch> {
+    let (first, others) = records.split_first()?;
+    let mut batch = BatchBuilder::new(*first).ok()?;
+    for record in others {
+        batch.push(*record).ok()?;
+    }
+    Some(batch.build())
+}
