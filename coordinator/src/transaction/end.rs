@@ -108,7 +108,9 @@ fn judge(logged: &Transaction, producer: RawProducer, result: TransactionResult)
     let had_other_id = is_other_id
         && logged.previous_producer_id.is_some_and(|previous| previous.get() == producer.id)
         && (producer.epoch, epoch) == (EPOCH_LAST, 0);
-    let had_last_epoch = i32::from(producer.epoch) + 1 == i32::from(epoch);
+    // Only if it was an end by this version that took the producer to the epoch. Else a client that was fenced by one of KIP-98
+    // would get that one's epoch when it ends in the same way, and both would go on as the same producer.
+    let had_last_epoch = logged.client_version.bumps_epoch() && i32::from(producer.epoch) + 1 == i32::from(epoch);
     if is_other_id && !had_other_id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }

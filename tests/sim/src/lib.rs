@@ -2,7 +2,8 @@
 //! what was not synced.
 //!
 //! One thread, one seed. Real, as shipped: the crate `storage` whole (logs, segments, indexes, recovery, producers' histories,
-//! checkpoints) over its `SimulatedDisk`, and the crate `coordinator` (the shards of groups). Simulated: sockets, threads and
+//! checkpoints) over its `SimulatedDisk`, and the crate `coordinator` (the shards of groups and of
+//! transactions). Simulated: sockets, threads and
 //! the asynchronous code between requests and logs; `broker` takes the same steps as the real one, and says which file each
 //! part follows. Not here: the wire's encoding, the metadata log, sendfile; other tests have those.
 //!

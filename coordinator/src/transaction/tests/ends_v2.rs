@@ -51,6 +51,20 @@ fn an_end_that_comes_late_does_not_end_the_next_transaction() {
 }
 
 #[test]
+fn a_fenced_producer_is_not_taken_for_one_of_kip_98_that_ended_in_the_same_way() {
+    for result in [COMMIT, ABORT] {
+        let (mut driver, first) = ongoing();
+        let fenced = driver.end(first, result, V2).unwrap().unwrap();
+        driver.write_markers();
+        let older = driver.init().unwrap();
+        driver.add(older, &["alpha-0"], V0).unwrap();
+        assert_eq!(driver.end(older, result, V0), Ok(None));
+        driver.write_markers();
+        assert_eq!(driver.end(fenced, result, V2), Err(ErrorCode::ProducerFenced), "it would have the same epoch");
+    }
+}
+
+#[test]
 fn an_abort_without_a_transaction_is_one_and_a_commit_is_refused() {
     // The client cannot know whether its last write has begun one.
     let mut driver = Driver::new();

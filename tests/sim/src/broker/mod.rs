@@ -29,7 +29,7 @@ use self::producer_ids::ProducerIds;
 use self::shard::ShardRuntime;
 use crate::bugs::Bug;
 use crate::executor::Owner;
-use crate::plan::{TRANSACTIONAL_IDS, OFFSETS, PRODUCER_IDS, TRANSACTIONS};
+use crate::plan::{OFFSETS, PRODUCER_IDS, TRANSACTIONAL_IDS, TRANSACTIONS};
 use crate::wire::{Refused, Request, Response};
 use crate::world::Sim;
 

@@ -29,8 +29,7 @@ impl Broker {
             Some(stamp) => self.vouch(partition, &request, stamp).await?,
             None => Verified::ByOpenTransaction,
         };
-        let appended =
-            partition.append_verified(&batch, verified, now).map_err(|error| ErrorCode::from(&error))?;
+        let appended = partition.append_verified(&batch, verified, now).map_err(|error| ErrorCode::from(&error))?;
         let (Appended::Written(placed) | Appended::Duplicate(placed)) = appended;
         let end = placed.last_offset.checked_add(1).ok_or(ErrorCode::KafkaStorageError)?;
         partition.committed(end).await.map_err(|_| ErrorCode::KafkaStorageError)?;
@@ -47,8 +46,7 @@ impl Broker {
         if self.sim.has(Bug::NobodyVouches) {
             return Ok(Verified::NotAsked);
         }
-        let transactional_id =
-            request.transactional_id.clone().ok_or(ErrorCode::TransactionalIdAuthorizationFailed)?;
+        let transactional_id = request.transactional_id.clone().ok_or(ErrorCode::TransactionalIdAuthorizationFailed)?;
         let is_added = request.client_version == TransactionVersion::V2;
         let first = if is_added { FirstSequence::Zero } else { FirstSequence::Any };
         let Some(guard) = partition.log.begin_verification(batch, first, self.sim.now().time) else {
@@ -96,9 +94,8 @@ fn told(code: ErrorCode) -> ErrorCode {
         ErrorCode::NotCoordinator,
         ErrorCode::ConcurrentTransactions,
     ];
-    match code {
-        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
-        code if passes.contains(&code) => ErrorCode::NotEnoughReplicas,
-        code => code,
+    if code == ErrorCode::ProducerFenced {
+        return ErrorCode::InvalidProducerEpoch;
     }
+    if passes.contains(&code) { ErrorCode::NotEnoughReplicas } else { code }
 }

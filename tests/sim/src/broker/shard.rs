@@ -132,7 +132,7 @@ impl<M: Machine> ShardRuntime<M> {
                     let left_us = due_us - self.sim.executor.now_us();
                     self.sim.within(left_us, self.changed.wait()).await;
                 }
-                Some(Some(_)) => self.act(|shard, sim| shard.on_time(sim)),
+                Some(Some(_)) => self.act(M::on_time),
             }
         }
     }
@@ -152,7 +152,7 @@ impl<M: Machine> ShardRuntime<M> {
         self.loads.set(self.loads.get() + 1);
         *self.state.borrow_mut() = State::Active(Box::new(shard));
         self.sim.count("shards loaded");
-        self.act(|shard, sim| shard.loaded(sim));
+        self.act(M::loaded);
     }
 
     /// The shard that the partition's records give; `None` if the log cannot be read.

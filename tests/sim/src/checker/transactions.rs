@@ -63,7 +63,9 @@ fn not_read(history: &History, committed: &BTreeSet<usize>, (reading, log): (&Re
         let place = transaction_of(history, *id);
         place.is_none_or(|place| committed.contains(&place)).then(|| {
             let (name, upto) = (&reading.partition, reading.upto);
-            format!("{name}: a reader of committed records up to {upto} did not see record {id} at {offset}, of {place:?}")
+            format!(
+                "{name}: a reader of committed records up to {upto} did not see record {id} at {offset}, of {place:?}"
+            )
         })
     })
 }

@@ -248,6 +248,8 @@ impl Client {
                     return Err(Stop::Restart);
                 }
                 Err(Lost::NeverSent) => {}
+                // By version 1, one that is late would end the next transaction (KAFKA-17754): only another epoch helps.
+                Err(Lost::Unknown) if self.version != TransactionVersion::V2 => return Err(Stop::Restart),
                 // An answer that says that it is busy may be about the very end that was asked for.
                 Ok(_) | Err(Lost::Unknown) => may_have_ended = true,
             }
