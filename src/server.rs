@@ -1,8 +1,8 @@
 //! Builds the broker's parts and starts and stops them in order.
 //!
-//! Start: the data directory and its lock, the sockets, the metadata, every log, the event loops. Stop, on SIGTERM or
-//! SIGINT: no new connections, waiting requests answered, answers sent, logs synced, the clean mark written. A second
-//! signal ends the process at once, which is a crash like any other: the next start recovers.
+//! Start: the addresses, the data directory and its lock, the sockets, the metadata, every log, the event loops. Stop, on
+//! SIGTERM or SIGINT: no new connections, waiting requests answered, answers sent, logs synced, the clean mark written. A
+//! second signal ends the process at once, which is a crash like any other: the next start recovers.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -89,9 +89,12 @@ pub(crate) fn run(config: BrokerConfig, on_ready: impl FnOnce(&Ready)) -> Result
 async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     let mut signals = Signals::register().map_err(ServeError::System)?;
     let dir = PathBuf::from(config.data_dir());
+    // Before the data is touched: an address that cannot be had is a mistake in the configuration.
+    let bound = config.listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+    let metrics_bound = config.metrics_listener.as_ref().map(|metrics| bind(metrics.listener())).transpose()?;
     let parts = Parts::open(&config, &dir)?;
-    let sockets = config.listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-    let metrics_socket = config.metrics_listener.as_ref().map(|metrics| bind(metrics.listener())).transpose()?;
+    let sockets = bound.into_iter().map(listen).collect::<Result<Vec<_>, _>>()?;
+    let metrics_socket = metrics_bound.map(listen).transpose()?;
     let mut addresses = Vec::with_capacity(sockets.len());
     for socket in &sockets {
         addresses.push(socket.local_addr().map_err(ServeError::System)?);
@@ -212,18 +215,25 @@ impl Parts {
     }
 }
 
-fn bind(listener: &Listener) -> Result<TcpListener, ServeError> {
+/// The listener, as configured, and its socket.
+type BoundListener = (String, listener::Bound);
+
+fn bind(listener: &Listener) -> Result<BoundListener, ServeError> {
     let host = if listener.host.is_empty() { "::" } else { &listener.host };
     let resolve = |error| ServeError::Resolve { listener: listener.to_string(), error };
     let addresses = (host, listener.port).to_socket_addrs().map_err(resolve)?;
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match listener::bind(address) {
-            Ok(bound) => return Ok(bound),
+            Ok(bound) => return Ok((listener.to_string(), bound)),
             Err(error) => failure = error,
         }
     }
     Err(ServeError::Bind { listener: listener.to_string(), error: failure })
+}
+
+fn listen((listener, bound): BoundListener) -> Result<TcpListener, ServeError> {
+    bound.listen().map_err(|error| ServeError::Bind { listener, error })
 }
 
 fn start_loops(

@@ -187,6 +187,22 @@ fn a_config_that_does_not_parse_stops_the_start_before_it_touches_data() {
 }
 
 #[test]
+fn an_address_that_cannot_be_had_stops_the_start_before_it_touches_data() {
+    let dir = TempDir::new().expect("a directory");
+    let data = dir.path().join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let in_use = taken.local_addr().expect("it is bound").to_string();
+    for (listen, problem) in [(in_use.as_str(), "in use"), ("no-such-host.invalid:9092", "not known")] {
+        let mut serve = Command::new(BINARY);
+        serve.args(["serve", "--listen", listen, "--data"]).arg(&data).stdin(Stdio::null());
+        let output = serve.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(listen) && said.contains(problem), "{said}");
+        assert!(!data.exists(), "{listen}");
+    }
+}
+
+#[test]
 fn a_config_in_latin_1_is_read_as_java_reads_it() {
     let dir = TempDir::new().expect("a directory");
     let (data, file) = (dir.path().join("data"), dir.path().join("server.properties"));

@@ -17,11 +17,15 @@ const BACKLOG: i32 = 1024;
 /// The pause after a failed accept: running out of file descriptors would otherwise turn the loop into a spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Binds a listening socket.
+/// A socket that has its address and takes no connections yet.
+#[derive(Debug)]
+pub(crate) struct Bound(Socket);
+
+/// Takes an address.
 ///
 /// # Errors
 /// The system's: the address is in use, not ours, or not allowed.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<Bound> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -30,8 +34,18 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(Bound(socket))
+}
+
+impl Bound {
+    /// From here on connections are taken.
+    ///
+    /// # Errors
+    /// The system's: somebody else who had bound the same address was quicker.
+    pub(crate) fn listen(self) -> io::Result<TcpListener> {
+        self.0.listen(BACKLOG)?;
+        TcpListener::from_std(self.0.into())
+    }
 }
 
 /// Accepts until `stopping` says so.
