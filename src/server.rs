@@ -99,9 +99,12 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     for socket in &sockets {
         addresses.push(socket.local_addr().map_err(ServeError::System)?);
     }
-    let leftovers = parts.log_manager.leftovers();
     let (stop, stopping) = watch::channel(false);
     let (broker, threads) = parts.broker(&config, &stopping)?;
+    let leftovers = {
+        let image = broker.metadata.image();
+        parts.log_manager.leftovers(|id| image.topic_by_id(id).is_some())
+    };
     let loops = start_loops(&config, &broker, &stopping).map_err(ServeError::System)?;
     let background =
         Background::start(Arc::clone(&parts.registry), parts.clock, &config, leftovers).map_err(ServeError::System)?;

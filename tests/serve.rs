@@ -157,6 +157,22 @@ fn logs_without_the_metadata_log_are_not_forgotten() {
 }
 
 #[test]
+fn a_log_that_is_gone_is_offline_and_not_made_anew() {
+    let dir = TempDir::new().expect("a directory");
+    with_a_topic(&dir, "orders");
+    let lost = dir.path().join("data/orders-0");
+    std::fs::remove_dir_all(&lost).expect("it is there");
+    let broker = start(&dir, &[]);
+    let mut stream = connect(broker.address());
+    stream.write_all(&fetch(7, "orders", 0)).expect("it is sent");
+    let mut answer = [0; 4 + 4 + 4 + 4 + 2 + 6 + 4 + 4 + 2];
+    stream.read_exact(&mut answer).expect("it is answered");
+    assert!(answer.ends_with(&[0, 56]), "KAFKA_STORAGE_ERROR: {answer:?}");
+    assert!(broker.log().contains("partition offline") && broker.log().contains("orders-0"), "{}", broker.log());
+    assert!(!lost.exists());
+}
+
+#[test]
 fn a_metadata_record_that_was_changed_is_not_believed() {
     let dir = TempDir::new().expect("a directory");
     with_a_topic(&dir, "orders");

@@ -94,6 +94,9 @@ pub(crate) enum MetadataLogError {
     /// Records cannot be written as JSON.
     #[error("a metadata record cannot be encoded: {0}")]
     Encode(serde_json::Error),
+    /// The partitions that the records speak of could not be made ready.
+    #[error("the logs of new partitions cannot be made: {0}")]
+    Prepare(StorageError),
     /// More than fits one batch.
     #[error("too many metadata records for one batch")]
     TooLarge(#[from] BatchFull),
@@ -106,6 +109,19 @@ pub(crate) enum MetadataLogError {
     /// The metadata thread cannot be started.
     #[error("the metadata thread cannot be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl MetadataLogError {
+    /// Whether the records that were to be appended are certainly not on disk. After a failed write or sync nobody knows.
+    pub(super) const fn nothing_was_written(&self) -> bool {
+        matches!(
+            self,
+            Self::Prepare(_)
+                | Self::Encode(_)
+                | Self::TooLarge(_)
+                | Self::Append(AppendError::NoSpace(_) | AppendError::Offline)
+        )
+    }
 }
 
 /// The log and its snapshot.
@@ -142,10 +158,10 @@ impl MetadataLog {
     /// [`MetadataLogError::Open`]; [`MetadataLogError::Missing`]: it is made before the first topic, so that topics without it
     /// are ones whose metadata is lost.
     pub(crate) fn open(log_manager: &LogManager, now: Timestamp) -> Result<Self, MetadataLogError> {
-        let path = log_manager.dir().join(name().to_string());
-        if !path.try_exists().unwrap_or(true)
+        if !log_manager.holds(&name())?
             && let Some(found) = log_manager.found()?.into_iter().next()
         {
+            let path = log_manager.dir().join(name().to_string());
             return Err(MetadataLogError::Missing { path, beside: found.topic_partition });
         }
         let config = TopicConfig {

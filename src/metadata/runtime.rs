@@ -30,6 +30,8 @@ pub(super) struct Runtime {
     due: Vec<MetadataRecord>,
     /// Records that follow from effects and go with the next commit.
     follow_ups: Vec<MetadataRecord>,
+    /// Logs that are ready on disk for what is decided and not durable yet.
+    prepared: Vec<(TopicId, Vec<TopicPartition>)>,
     image: Image,
 }
 
@@ -45,7 +47,8 @@ impl Runtime {
     ) -> Result<Self, MetadataLogError> {
         let state = log.load()?;
         let image = Image::default();
-        Ok(Self { log, registry, options, state, due: Vec::new(), follow_ups: Vec::new(), image })
+        let (due, follow_ups, prepared) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { log, registry, options, state, due, follow_ups, prepared, image })
     }
 
     /// How far the log is, for those who describe it.
@@ -130,11 +133,12 @@ impl Runtime {
                 continue;
             }
             let decided = self.create_topic(wish, &mut budget);
-            results.push(decided.map(|(created, record)| {
+            results.push(decided.and_then(|(created, record)| {
                 if !validate_only {
+                    self.prepare_logs(&created.name, created.id, 0..created.partitions)?;
                     self.accept(record, records);
                 }
-                created
+                Ok(created)
             }));
         }
         results
@@ -188,8 +192,24 @@ impl Runtime {
     ) -> Result<(), Refused> {
         let record = topics::add_partitions(&self.state, wish, self.image.broker.node_id)?;
         if !validate_only {
+            let grown = self.state.id_of(&wish.name).and_then(|id| Some((id, self.state.topic(id)?)));
+            if let Some((id, topic)) = grown {
+                let (name, new) = (topic.name.clone(), topic.partitions..wish.count);
+                self.prepare_logs(&name, id, new)?;
+            }
             self.accept(record, records);
         }
+        Ok(())
+    }
+
+    /// Makes what the new logs need on disk before anything says that they exist: if it cannot be had, they never did.
+    fn prepare_logs(&mut self, topic: &TopicName, id: TopicId, new: std::ops::Range<i32>) -> Result<(), Refused> {
+        let new = partition_names(topic, new);
+        self.registry.prepare_logs(&new, id).map_err(|error| {
+            warn!(%topic, %error, "the logs of new partitions cannot be made");
+            Refused::new(ErrorCode::from(&error), format!("the logs of topic '{topic}' cannot be made: {error}"))
+        })?;
+        self.prepared.push((id, new));
         Ok(())
     }
 
@@ -252,12 +272,22 @@ impl Runtime {
         if all.is_empty() {
             return Ok(());
         }
-        match self.log.append(&all, self.options.clock.now()) {
+        let prepared = std::mem::take(&mut self.prepared);
+        // The logs first: what the records say must be true after a crash.
+        let is_ready = if prepared.is_empty() { Ok(()) } else { self.registry.sync_prepared() };
+        let appended = is_ready.map_err(MetadataLogError::Prepare);
+        match appended.and_then(|()| self.log.append(&all, self.options.clock.now())) {
             Ok(()) => {
                 self.due.extend(all);
                 Ok(())
             }
             Err(failure) => {
+                // Otherwise the records may be there at the next start, which then needs them.
+                if failure.nothing_was_written() {
+                    for (id, names) in prepared {
+                        self.registry.abandon_logs(&names, id);
+                    }
+                }
                 match self.log.load() {
                     Ok(state) => self.state = state,
                     Err(error) => error!(%error, "the metadata cannot be loaded again; changes are refused"),
@@ -271,6 +301,10 @@ impl Runtime {
     pub(super) fn apply(&mut self) {
         for record in std::mem::take(&mut self.due) {
             match record {
+                // Deleted again by a later record of the same commit: its logs never came to their place.
+                MetadataRecord::TopicCreated { id, name, partitions, .. } if self.state.topic(id.0).is_none() => {
+                    self.registry.abandon_logs(&partition_names(&name.0, 0..partitions), id.0);
+                }
                 MetadataRecord::TopicCreated { id, .. }
                 | MetadataRecord::PartitionsAdded { id, .. }
                 | MetadataRecord::TopicConfigsChanged { id, .. } => self.refresh_topic(id.0),
@@ -358,11 +392,10 @@ impl Runtime {
             config,
         };
         let first_new = i32::try_from(image.partitions.len()).unwrap_or(i32::MAX);
-        let name = |index| Some(TopicPartition { topic: topic.name.clone(), partition: PartitionIndex::new(index)? });
-        let new: Vec<TopicPartition> = (first_new..topic.partitions).filter_map(name).collect();
-        if let Err(error) = self.registry.create_logs(&new, id) {
-            // Opening tries again, and says which partition it concerns.
-            warn!(topic = %topic.name, %error, "not all logs of a topic could be created at once");
+        let new = partition_names(&topic.name, first_new..topic.partitions);
+        if let Err(error) = self.registry.finish_logs(&new, id) {
+            // Opening says which partitions it concerns.
+            warn!(topic = %topic.name, %error, "not all new logs of a topic are in their place; tried again at the next start");
         }
         for partition in &new {
             let opened = self.open_partition(id, partition, &image);
@@ -394,6 +427,14 @@ impl Runtime {
     }
 }
 
+fn partition_names(topic: &TopicName, indexes: std::ops::Range<i32>) -> Vec<TopicPartition> {
+    let name = |index| Some(TopicPartition { topic: topic.clone(), partition: PartitionIndex::new(index)? });
+    indexes.filter_map(name).collect()
+}
+
 fn report_stuck_files(id: TopicId, error: &StorageError) {
     error!(topic_id = %id, %error, "the files of a deleted topic could not be set aside; tried again at the next start");
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Which partitions are open. Opens, creates and retires logs; knows nothing of why.
+//! Which partitions are open. Prepares, opens and retires logs; knows nothing of why.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -42,18 +42,39 @@ impl Registry {
         }
     }
 
-    /// Creates those logs that are missing, all at once, which is quicker than one by one.
+    /// Makes what new logs need on disk, so that nothing can be wanting when they are there; they are not there yet.
+    ///
+    /// # Errors
+    /// The storage's; nothing is left of them then.
+    pub(crate) fn prepare_logs(&self, names: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        self.log_manager.prepare_directories(names, topic_id)
+    }
+
+    /// Lets all prepared logs survive a crash.
     ///
     /// # Errors
     /// The storage's.
-    pub(crate) fn create_logs(&self, names: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
-        self.log_manager.create_directories(names, topic_id)
+    pub(crate) fn sync_prepared(&self) -> Result<(), StorageError> {
+        self.log_manager.sync_prepared()
     }
 
-    /// Opens a partition, creating its log if there is none yet.
+    /// Does away with prepared logs that are not to be.
+    pub(crate) fn abandon_logs(&self, names: &[TopicPartition], topic_id: TopicId) {
+        self.log_manager.abandon_directories(names, topic_id);
+    }
+
+    /// Puts prepared logs in their place, from where they can be opened.
     ///
     /// # Errors
-    /// The storage's: the log cannot be created or read. Other partitions are not concerned.
+    /// The storage's; some may be in their place.
+    pub(crate) fn finish_logs(&self, names: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        self.log_manager.finish_directories(names, topic_id)
+    }
+
+    /// Opens a partition.
+    ///
+    /// # Errors
+    /// The storage's: the log is not there or cannot be read. Other partitions are not concerned.
     pub(crate) fn open(
         &self,
         name: &TopicPartition,
@@ -61,7 +82,8 @@ impl Registry {
         config: Arc<TopicConfig>,
         (leader_epoch, now): (LeaderEpoch, Timestamp),
     ) -> Result<Arc<Partition>, StorageError> {
-        let log = self.log_manager.open_or_create(name, topic_id, config, now)?;
+        // Never made here: where a log that should be there is not, somebody must hear of it.
+        let log = self.log_manager.open_log(name, topic_id, config, now)?;
         let (group_commit, metrics) = (Arc::clone(&self.group_commit), Arc::clone(&self.metrics));
         let partition = Partition::new(log, leader_epoch, group_commit, metrics);
         self.lock().insert((topic_id, name.partition), Arc::clone(&partition));

@@ -168,7 +168,7 @@ pub enum StorageError {
         problem: String,
     },
     /// There is no such log.
-    #[error("there is no log of {0}")]
+    #[error("there is no log of {0}: its directory is missing, or has no partition.metadata")]
     NotFound(TopicPartition),
     /// The log is open already.
     #[error("the log of {0} is open already")]

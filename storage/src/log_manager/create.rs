@@ -1,5 +1,6 @@
 //! Making the directories of logs: beside their place first, and under their names when everything in them is durable, so that
-//! a log is there as a whole or not at all.
+//! a log is there as a whole or not at all. Between the two somebody may decide, durably, that the logs exist: what is
+//! prepared then waits for its name also after a crash, and a log that was neither prepared nor has its place was lost.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -18,54 +19,86 @@ use crate::format::partition_metadata_v0;
 const SYNCS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 impl LogManager {
-    /// Makes the directories of a topic's logs, durably, where there is none of that name yet. Many at once cost little more
-    /// than one. The logs are then there to be opened.
+    /// Makes the directories of a topic's logs beside their places, with all the room that they need until the first append.
+    /// What is in them is durable; their names are with [`Self::sync_prepared`]. Many at once cost little more than one.
     ///
     /// # Errors
-    /// [`StorageError::Io`]; none of the missing ones is there then, or some are: open them, or try again.
-    pub fn create_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
-        let mut missing = Vec::new();
-        for partition in partitions {
-            let path = self.path_of(partition);
-            if !self.disk().exists(&path).map_err(|error| StorageError::io(&path, error))? {
-                let aside = self.dir().join(aside_name(partition, topic_id, Aside::Create));
-                missing.push((aside, path));
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.make_all(&missing, topic_id).map_err(|error| {
+    /// [`StorageError::Io`]; none of them is there then.
+    pub fn prepare_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        let prepared: Vec<_> = partitions.iter().map(|partition| self.prepared_path(partition, topic_id)).collect();
+        prepare_all(self.disk(), &prepared, topic_id).map_err(|error| {
             // What failed to be synced must not be synced again: another try begins with other files.
-            for (aside, _) in &missing {
-                if let Err(left) = remove_log_directory(self.disk(), aside) {
-                    tracing::debug!(path = %aside.display(), "what is left of a log that was not made: {left}");
-                }
-            }
+            self.abandon_directories(partitions, topic_id);
             StorageError::io(self.dir(), error)
         })
     }
 
-    fn make_all(&self, missing: &[(PathBuf, PathBuf)], topic_id: TopicId) -> io::Result<()> {
-        let disk = self.disk();
-        let metadata = partition_metadata_v0::encode(topic_id);
-        for (aside, _) in missing {
-            if disk.exists(aside)? {
-                remove_log_directory(disk, aside)?;
+    /// Makes the names of all prepared directories durable: from here on [`Self::finish_directories`] finds them, also after a
+    /// crash.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    pub fn sync_prepared(&self) -> Result<(), StorageError> {
+        self.disk().sync_directory(self.dir()).map_err(|error| StorageError::io(self.dir(), error))
+    }
+
+    /// Removes prepared directories that nobody wants any more. What cannot be removed is a leftover of the next start.
+    pub fn abandon_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) {
+        for aside in partitions.iter().map(|partition| self.prepared_path(partition, topic_id)) {
+            match remove_log_directory(self.disk(), &aside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::debug!(path = %aside.display(), "what is left of a log that was not made: {error}");
+                }
+                _ => {}
             }
-            disk.create_directory(aside)?;
-            let file = disk.open(&aside.join(partition_metadata_v0::FILE_NAME), OpenMode::CreateNew)?;
-            file.write_all_at(metadata.as_bytes(), &[], 0)?;
         }
-        sync_all(disk, missing)?;
-        for (aside, path) in missing {
-            disk.rename(aside, path)?;
+    }
+
+    /// Gives the prepared ones of these directories their names, durably. Those that have them, and those that were never
+    /// prepared, are not concerned.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`]; some have their names then, and the others can still be finished.
+    pub fn finish_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        let mut is_changed = false;
+        for partition in partitions {
+            let (path, aside) = (self.path_of(partition), self.prepared_path(partition, topic_id));
+            if self.exists(&path)? || !self.exists(&aside)? {
+                continue;
+            }
+            // Earlier versions made them after the topic's record, so that a crash could leave half of one.
+            if self.read_topic_id(&aside)? != Some(topic_id) {
+                self.prepare_directories(std::slice::from_ref(partition), topic_id)?;
+            }
+            self.disk().rename(&aside, &path).map_err(|error| StorageError::io(&path, error))?;
+            is_changed = true;
         }
-        disk.sync_directory(self.dir())
+        if is_changed { self.sync_prepared() } else { Ok(()) }
+    }
+
+    fn prepared_path(&self, partition: &TopicPartition, topic_id: TopicId) -> PathBuf {
+        self.dir().join(aside_name(partition, topic_id, Aside::Create))
+    }
+
+    pub(super) fn exists(&self, path: &Path) -> Result<bool, StorageError> {
+        self.disk().exists(path).map_err(|error| StorageError::io(path, error))
     }
 }
 
-fn sync_all(disk: &dyn Disk, made: &[(PathBuf, PathBuf)]) -> io::Result<()> {
+fn prepare_all(disk: &dyn Disk, directories: &[PathBuf], topic_id: TopicId) -> io::Result<()> {
+    let metadata = partition_metadata_v0::encode(topic_id);
+    for directory in directories {
+        if disk.exists(directory)? {
+            remove_log_directory(disk, directory)?;
+        }
+        disk.create_directory(directory)?;
+        let file = disk.open(&directory.join(partition_metadata_v0::FILE_NAME), OpenMode::CreateNew)?;
+        file.write_all_at(metadata.as_bytes(), &[], 0)?;
+    }
+    sync_all(disk, directories)
+}
+
+fn sync_all(disk: &dyn Disk, made: &[PathBuf]) -> io::Result<()> {
     let share = made.len().div_ceil(SYNCS_AT_ONCE.get());
     let mut shares = made.chunks(share.max(1));
     let Some(first) = shares.next() else { return Ok(()) };
@@ -80,8 +113,8 @@ fn sync_all(disk: &dyn Disk, made: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     })
 }
 
-fn sync_share(disk: &dyn Disk, share: &[(PathBuf, PathBuf)]) -> io::Result<()> {
-    share.iter().try_for_each(|(aside, _)| sync_one(disk, aside))
+fn sync_share(disk: &dyn Disk, share: &[PathBuf]) -> io::Result<()> {
+    share.iter().try_for_each(|directory| sync_one(disk, directory))
 }
 
 fn sync_one(disk: &dyn Disk, directory: &Path) -> io::Result<()> {

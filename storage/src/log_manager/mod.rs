@@ -129,6 +129,14 @@ impl LogManager {
         Ok(found)
     }
 
+    /// Whether something has the name of this partition's directory.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    pub fn holds(&self, partition: &TopicPartition) -> Result<bool, StorageError> {
+        self.exists(&self.path_of(partition))
+    }
+
     /// Makes the log of a partition, durably, and opens it. Its first segment is made by the first append.
     ///
     /// # Errors
@@ -140,11 +148,13 @@ impl LogManager {
         config: Arc<TopicConfig>,
         now: Timestamp,
     ) -> Result<Arc<PartitionLog>, StorageError> {
-        let path = self.path_of(partition);
-        if self.disk().exists(&path).map_err(|error| StorageError::io(&path, error))? {
+        if self.holds(partition)? {
+            let path = self.path_of(partition);
             return Err(StorageError::Occupied { path, found: "a file or directory of that name".to_owned() });
         }
-        self.create_directories(std::slice::from_ref(partition), topic_id)?;
+        let partitions = std::slice::from_ref(partition);
+        self.prepare_directories(partitions, topic_id)?;
+        self.finish_directories(partitions, topic_id)?;
         self.open_log(partition, topic_id, config, now)
     }
 
@@ -201,8 +211,7 @@ impl LogManager {
         config: Arc<TopicConfig>,
         now: Timestamp,
     ) -> Result<Arc<PartitionLog>, StorageError> {
-        let path = self.path_of(partition);
-        if self.disk().exists(&path).map_err(|error| StorageError::io(&path, error))? {
+        if self.holds(partition)? {
             self.open_log(partition, topic_id, config, now)
         } else {
             self.create(partition, topic_id, config, now)
@@ -240,11 +249,11 @@ impl LogManager {
         result
     }
 
-    /// The directories that an earlier process left aside: of deleted logs, and of logs in the making when it crashed.
-    /// To be asked before any log is made.
+    /// The directories that an earlier process left aside: of deleted logs, and of logs in the making when it crashed, but
+    /// for those of topics that exist. To be asked before any log is prepared.
     #[must_use]
-    pub fn leftovers(&self) -> Vec<String> {
-        self.aside(|_, _| true)
+    pub fn leftovers(&self, topic_exists: impl Fn(TopicId) -> bool) -> Vec<String> {
+        self.aside(|why, id| why == Aside::Delete || !topic_exists(id))
     }
 
     /// The directories of a topic's logs that were set aside.

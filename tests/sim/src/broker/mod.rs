@@ -59,7 +59,7 @@ impl Broker {
         };
         let manager =
             LogManager::open(disk, Path::new(DATA_DIRECTORY), options).map_err(|error| format!("data: {error}"))?;
-        manager.remove_aside(&manager.leftovers());
+        manager.remove_aside(&manager.leftovers(|_| false));
         if !manager.was_clean() {
             sim.count("recoveries");
         }
