@@ -245,6 +245,12 @@ impl PartitionLog {
         }
     }
 
+    /// Where the segments begin.
+    pub(crate) fn segment_base_offsets(&self) -> Vec<Offset> {
+        let segments = self.published.segments.load();
+        segments.from(Offset::ZERO).iter().map(|segment| segment.base_offset()).collect()
+    }
+
     /// Takes the log offline for good: after this error nobody knows what the disk holds, and a second try could succeed
     /// although data is lost (correctness by "fsyncgate").
     pub(crate) fn take_offline(&self, during: &str, error: &dyn fmt::Display) {

@@ -1,23 +1,24 @@
 //! The data directory: that it is ours, that nobody else uses it, and whether it was left cleanly.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use model::num::u64_from_usize;
 use model::{BrokerId, Timestamp, TopicId};
 
 use super::LogManagerOptions;
 use super::names::{parse_aside, parse_partition};
 use crate::checkpoint::{ReplaceError, replace_file};
 use crate::disk::{Disk, DiskFile, EntryKind, OpenMode, read_file};
+use crate::format::clean_shutdown_v2::ClosedLog;
 use crate::format::meta_properties_v1::{self, MetaError, MetaProperties};
-use crate::format::{partition_checkpoint_v1, partition_metadata_v0};
+use crate::format::{clean_shutdown_v2, partition_checkpoint_v1, partition_metadata_v0};
 use crate::segment::LOG_SUFFIX;
 
 /// The name is Kafka's; the lock is not (`flock`), so each is also recognised by `meta.properties`.
 const LOCK_FILE_NAME: &str = ".lock";
-/// There while nobody has the directory open and everything in it is as a clean stop left it.
-const CLEAN_MARK_NAME: &str = ".clean_shutdown";
 /// What only Kafka leaves in a data directory.
 const KAFKA_ENTRIES: [&str; 4] =
     ["bootstrap.checkpoint", ".kafka_cleanshutdown", "__cluster_metadata-0", "recovery-point-offset-checkpoint"];
@@ -95,6 +96,8 @@ pub(super) struct DataDirectory {
     pub(super) path: PathBuf,
     pub(super) meta: MetaProperties,
     pub(super) was_clean: bool,
+    /// What the mark of the last clean stop says of the logs; nothing after a crash.
+    pub(super) closed: BTreeMap<String, ClosedLog>,
     /// When the last process that used the directory was surely still at work; `None` if nothing tells.
     pub(super) last_used: Option<Timestamp>,
     _lock: Arc<dyn DiskFile>,
@@ -113,13 +116,18 @@ impl DataDirectory {
         };
         // Before anything is written again.
         let last_used = last_used(disk.as_ref(), path);
-        let was_clean = take_clean_mark(disk.as_ref(), path)?;
-        Ok(Self { disk, path: path.to_owned(), meta, was_clean, last_used, _lock: lock })
+        let (was_clean, closed) = take_clean_mark(disk.as_ref(), path)?;
+        Ok(Self { disk, path: path.to_owned(), meta, was_clean, closed, last_used, _lock: lock })
     }
 
-    /// Marks the directory as left cleanly.
-    pub(super) fn put_clean_mark(&self) -> Result<(), ReplaceError> {
-        replace_file(self.disk.as_ref(), &self.path, CLEAN_MARK_NAME, b"version: 1\n")
+    /// Marks the directory as left cleanly, with these logs.
+    pub(super) fn put_clean_mark(&self, logs: &BTreeMap<String, ClosedLog>) -> Result<(), ReplaceError> {
+        let mut mark = clean_shutdown_v2::encode(logs);
+        if u64_from_usize(mark.len()) > clean_shutdown_v2::SIZE_MAX {
+            // It would not be read again. Without the logs' names each of them is checked in another way.
+            mark = clean_shutdown_v2::encode(&BTreeMap::new());
+        }
+        replace_file(self.disk.as_ref(), &self.path, clean_shutdown_v2::FILE_NAME, mark.as_bytes())
     }
 }
 
@@ -188,7 +196,7 @@ fn refuse_unlabelled(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
 
 /// When the clean mark was written, or else when something in a log was written last.
 fn last_used(disk: &dyn Disk, path: &Path) -> Option<Timestamp> {
-    if let Ok(stopped) = disk.modified(&path.join(CLEAN_MARK_NAME)) {
+    if let Ok(stopped) = disk.modified(&path.join(clean_shutdown_v2::FILE_NAME)) {
         return Some(stopped);
     }
     let entries = disk.read_directory(path).ok()?;
@@ -236,16 +244,18 @@ fn claim(disk: &dyn Disk, path: &Path, options: &LogManagerOptions) -> Result<Me
     }
 }
 
-/// Whether the mark was there. It is gone, durably, before anything else happens.
-fn take_clean_mark(disk: &dyn Disk, path: &Path) -> Result<bool, OpenError> {
-    let mark = path.join(CLEAN_MARK_NAME);
+/// Whether the mark was there, and what it says. It is gone, durably, before anything else happens.
+fn take_clean_mark(disk: &dyn Disk, path: &Path) -> Result<(bool, BTreeMap<String, ClosedLog>), OpenError> {
+    let mark = path.join(clean_shutdown_v2::FILE_NAME);
     let take = || {
         if !disk.exists(&mark)? {
-            return Ok(false);
+            return Ok((false, BTreeMap::new()));
         }
+        // A mark that names no logs is one of an earlier version: they are checked in another way.
+        let closed = clean_shutdown_v2::decode(&read_file(disk, &mark, clean_shutdown_v2::SIZE_MAX)?);
         disk.remove_file(&mark)?;
         disk.sync_directory(path)?;
-        Ok(true)
+        Ok((true, closed.unwrap_or_default()))
     };
     take().map_err(|error| OpenError::io(&mark, error))
 }

@@ -20,6 +20,7 @@ use self::names::{Aside, aside_name, parse_aside, parse_partition};
 use crate::checkpoint::ReplaceError;
 use crate::disk::{Disk, EntryKind, Space, read_file};
 use crate::error::{StorageError, SyncError};
+use crate::format::clean_shutdown_v2::ClosedLog;
 use crate::format::partition_metadata_v0;
 use crate::partition_log::{FoundLog, PartitionLog};
 use crate::recovery::{self, OpenSpec};
@@ -180,13 +181,13 @@ impl LogManager {
         }
         let directory = Arc::new(LogDirectory { disk: Arc::clone(&self.directory.disk), path });
         let spec = OpenSpec {
-            was_clean: self.was_clean(),
             is_compacted: config.cleanup_policy.compact,
             index_interval_bytes: u64::try_from(config.index_interval_bytes).unwrap_or(0),
             producers_max: self.options.producers_max,
             now,
         };
-        let opened = recovery::open(&directory, spec)?;
+        let closed = self.directory.closed.get(&partition.to_string()).filter(|closed| closed.topic_id == topic_id);
+        let opened = recovery::open(&directory, spec, closed.map(|closed| closed.segments.as_slice()))?;
         let is_scanned = opened.synced < opened.writer.next_offset();
         let log = Arc::new(PartitionLog::new(partition.clone(), topic_id, config, Arc::clone(&directory), opened));
         if is_scanned {
@@ -310,11 +311,23 @@ impl LogManager {
             // They were never looked at since the crash.
             return Ok(());
         }
-        match self.directory.put_clean_mark() {
+        match self.directory.put_clean_mark(&self.closed_logs()) {
             Ok(()) => Ok(()),
             Err(ReplaceError::Refused(error)) => Err(SyncError::NoSpace(error)),
             Err(ReplaceError::Failed(error)) => Err(SyncError::Io(error)),
         }
+    }
+
+    /// What the mark of a clean stop says: how the logs are left, and of those that were not opened, how they were found.
+    fn closed_logs(&self) -> BTreeMap<String, ClosedLog> {
+        let mut logs = self.directory.closed.clone();
+        logs.retain(|name, _| self.exists(&self.dir().join(name)).unwrap_or(true));
+        let open = self.open_logs();
+        logs.extend(open.iter().map(|log| {
+            let closed = ClosedLog { topic_id: log.topic_id(), segments: log.segment_base_offsets() };
+            (log.topic_partition().to_string(), closed)
+        }));
+        logs
     }
 
     fn has_unopened_logs(&self) -> bool {

@@ -1,9 +1,9 @@
 //! From a directory to an open log.
 //!
-//! After a clean stop the checkpoint says all there is to know and nothing is scanned. Otherwise what lies past the recovery
-//! point is judged batch by batch; the first that is wrong ends the log and what follows it is cut off, because nothing past
-//! it can have been acknowledged. Below the recovery point nothing is ever cut: what is wrong there is damage, and the log
-//! stays closed. A crash in here changes nothing that the next start does not decide in the same way.
+//! After a clean stop its mark and the checkpoint say all there is to know and nothing is scanned. Otherwise what lies past
+//! the recovery point is judged batch by batch; the first that is wrong ends the log and what follows it is cut off, because
+//! nothing past it can have been acknowledged. Below the recovery point nothing is ever cut: what is wrong there is damage, and
+//! the log stays closed. A crash in here changes nothing that the next start does not decide in the same way.
 
 mod aborted;
 mod listing;
@@ -44,8 +44,6 @@ const CUT_SUFFIX: &str = "log.cut";
 /// How a log is opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenSpec {
-    /// Whether the log was closed by a clean stop.
-    pub(crate) was_clean: bool,
     /// Whether compaction may have removed records, so that offsets are missing below the recovery point.
     pub(crate) is_compacted: bool,
     /// `index.interval.bytes`, for indexes that are rebuilt.
@@ -56,18 +54,24 @@ pub(crate) struct OpenSpec {
     pub(crate) now: Timestamp,
 }
 
-/// Opens the log in `directory`.
-pub(crate) fn open(directory: &Arc<LogDirectory>, spec: OpenSpec) -> Result<Opened, StorageError> {
+/// Opens the log in `directory`. `closed` are the base offsets of the segments that the clean stop left, if it told.
+pub(crate) fn open(
+    directory: &Arc<LogDirectory>,
+    spec: OpenSpec,
+    closed: Option<&[Offset]>,
+) -> Result<Opened, StorageError> {
     let mut listing = list(directory)?;
     listing.segments = finish_cleanings(directory, listing.segments, &listing.left_over)?;
     listing.aborted.retain(|base| !listing.left_over.iter().any(|left| left.replaces(*base)));
     let checkpoint = if listing.has_checkpoint { read_checkpoint(directory)? } else { PartitionCheckpoint::default() };
+    check_complete(directory, &listing.segments, needed(closed.unwrap_or_default(), &checkpoint))?;
     let listing = finish_deletions(directory, listing, &checkpoint)?;
     let was_compacted = listing.was_compacted;
     let sizes = segment_sizes(directory, &listing)?;
     check_recovery_point(directory, &checkpoint, &sizes)?;
     let (trusted, rest) = split_at_recovery_point(directory, &checkpoint, &sizes);
-    if !spec.was_clean {
+    // After a crash, or a stop that did not tell: this looks into every segment.
+    if closed.is_none() {
         check_trusted(&trusted, spec.is_compacted || was_compacted)?;
     }
     check_first(directory, &checkpoint, &trusted)?;
@@ -121,9 +125,8 @@ fn finish_deletions(
     mut listing: Listing,
     checkpoint: &PartitionCheckpoint,
 ) -> Result<Listing, StorageError> {
-    let limit = checkpoint.log_start_offset.min(checkpoint.segment_base_offset);
-    let kept_from = listing.segments.partition_point(|base| *base <= limit).saturating_sub(1);
-    for base in listing.segments.drain(..kept_from) {
+    let dead = listing.segments.len() - needed(&listing.segments, checkpoint).len();
+    for base in listing.segments.drain(..dead) {
         for suffix in SEGMENT_SUFFIXES {
             remove_if_there(directory, base, suffix)?;
         }
@@ -205,6 +208,28 @@ fn check_first(
             Err(damaged(directory.path.clone(), 0, problem))
         }
     }
+}
+
+/// Those of the segments that hold something at or behind the log's start, and what the recovery point needs.
+fn needed<'a>(segments: &'a [Offset], checkpoint: &PartitionCheckpoint) -> &'a [Offset] {
+    let limit = checkpoint.log_start_offset.min(checkpoint.segment_base_offset);
+    let dead = segments.partition_point(|base| *base <= limit).saturating_sub(1);
+    segments.get(dead..).unwrap_or_default()
+}
+
+/// Every segment that the last stop left must be there. In a compacted log nothing else tells one that is gone from one that
+/// compaction emptied.
+fn check_complete(directory: &LogDirectory, found: &[Offset], closed: &[Offset]) -> Result<(), StorageError> {
+    let is_gone = |base: &Offset| found.binary_search(base).is_err();
+    let Some(first) = closed.iter().position(is_gone) else { return Ok(()) };
+    let (_, from_first) = closed.split_at(first);
+    let Some(from) = from_first.first() else { return Ok(()) };
+    let upto = match from_first.iter().find(|base| !is_gone(base)) {
+        Some(upto) => format!("up to {upto}"),
+        None => "to the end of the log".to_owned(),
+    };
+    let problem = format!("the segments from offset {from} {upto} were there at the last stop and are missing");
+    Err(damaged(directory.segment_file(*from, LOG_SUFFIX), 0, problem))
 }
 
 /// Each segment below the recovery point must end where the next begins.
