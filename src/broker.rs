@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use model::{ErrorCode, PartitionIndex, TopicPartition};
+
 use crate::clock::Clock;
 use crate::coordinators::Coordinators;
-use crate::metadata::Metadata;
+pub(crate) use crate::coordinators::{Later, Patience};
+use crate::metadata::{Metadata, OFFSETS_TOPIC, wanted_topic};
 use crate::partitions::{DataDirectory, FetchSessions};
 use crate::telemetry::Metrics;
 use crate::telemetry::clients::ClientTelemetry;
@@ -29,7 +32,7 @@ pub(crate) struct Broker {
     pub(crate) clock: Clock,
     /// What exists, and how to change it.
     pub(crate) metadata: Metadata,
-    /// The groups.
+    /// The groups and the transactions.
     pub(crate) coordinators: Coordinators,
     /// What readers asked for before.
     pub(crate) fetch_sessions: FetchSessions,
@@ -67,6 +70,29 @@ impl Broker {
             cluster_id,
             stopping,
         }
+    }
+
+    /// The partition of the groups' topic that a group's offsets are in. Makes the topic if it is not there yet.
+    ///
+    /// # Errors
+    /// `COORDINATOR_NOT_AVAILABLE` if it cannot be made.
+    pub(crate) async fn group_partition(&self, group_id: &str) -> Result<TopicPartition, ErrorCode> {
+        self.make_internal_topic(OFFSETS_TOPIC).await;
+        let image = self.metadata.image();
+        let topic = image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        let partition = PartitionIndex::new(self.coordinators.partition_of_group(group_id)?);
+        let partition = partition.ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        Ok(TopicPartition { topic: topic.name.clone(), partition })
+    }
+
+    /// Makes an internal topic if it is not there yet.
+    pub(crate) async fn make_internal_topic(&self, name: &str) {
+        if self.metadata.image().topic(name).is_some() {
+            return;
+        }
+        let wish = wanted_topic(name, &self.metadata.image().broker);
+        // Refused or not: whether it is there now is what counts, and somebody else may have been faster.
+        drop(self.metadata.create_topics(vec![wish], false).await);
     }
 
     /// The address that a connection's client is to use: the advertised one, or the one by which it reached us. `local`

@@ -191,7 +191,7 @@ impl Parts {
         let (metadata, thread) = Metadata::start(log, Arc::clone(&self.registry), options, was_clean)?;
         let data_directory = DataDirectory::new(Arc::clone(&self.log_manager));
         let (coordinators, running) =
-            Coordinators::start(metadata.images(), self.clock, stopping).map_err(ServeError::System)?;
+            Coordinators::start(&metadata, self.clock, stopping).map_err(ServeError::System)?;
         let broker = Broker::new(self.clock, metadata, coordinators, data_directory, self.remembered(config));
         Ok((Arc::new(broker), Threads { coordinators: running, metadata: thread }))
     }

@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 
-use model::{Tick, Timestamp};
+use model::{ProducerEpoch, ProducerId, Tick, Timestamp};
 
 /// A reply's address: whoever handed in the event finds the one who waits by it. Never used twice while a shard lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,11 +22,22 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
 }
 
+/// Whose transaction records belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// The producer.
+    pub id: ProducerId,
+    /// Its epoch.
+    pub epoch: ProducerEpoch,
+}
+
 /// What a shard decided. `E` is what it asks of its runtime beside records and replies; most ask for nothing.
 #[derive(Debug)]
 pub struct Outcome<R, E = Infallible> {
     /// To be appended in this order, as one batch: all or nothing. Replayed already.
     pub records: Vec<Record>,
+    /// Whose transaction the records belong to; `None` if they count as soon as they are durable.
+    pub transaction: Option<Producer>,
     /// To be released when `records` and all before them are durable. Not only to the event that was handed in: one event may
     /// release many that were parked.
     pub replies: Vec<(ReplyTo, R)>,
@@ -36,7 +47,7 @@ pub struct Outcome<R, E = Infallible> {
 
 impl<R, E> Default for Outcome<R, E> {
     fn default() -> Self {
-        Self { records: Vec::new(), replies: Vec::new(), effects: Vec::new() }
+        Self { records: Vec::new(), transaction: None, replies: Vec::new(), effects: Vec::new() }
     }
 }
 

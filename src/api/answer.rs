@@ -155,6 +155,10 @@ pub(crate) enum Reply<R> {
     /// The answer, later, and nothing else of this connection is handled before: for requests that change what the next
     /// one sees, such as a produce to a topic that is being created.
     Exclusive(Pin<Box<dyn Future<Output = Answer<R>>>>),
+    /// What the reply is turns out later, and nothing else of this connection is handled before; only then, for requests that
+    /// must take effect in their order, but whose answers may take longer, such as a produce that asks the transaction
+    /// coordinator first.
+    Ordered(Pin<Box<dyn Future<Output = Reply<R>>>>),
     /// No answer (acks=0).
     Silent,
     /// No answer, and the end of the connection.
@@ -200,6 +204,8 @@ pub(crate) enum Dispatched {
     Later(Pending),
     /// The answer, later, before the connection's next request is handled.
     Exclusive(Pending),
+    /// Turns out later, before the connection's next request is handled.
+    Ordered(Pin<Box<dyn Future<Output = Dispatched>>>),
     /// No answer.
     Silent,
     /// No answer, and the end of the connection.

@@ -1,7 +1,7 @@
 //! FindCoordinator (key 10), versions 0-6. v1 kinds of keys; v3 flexible; v4 many keys at once (KIP-699); v5 and v6 transactions
 //! version 2 and share groups.
-//! The groups' topic is made when the first group is looked for, and answered when it is there; Kafka answers an error first.
-//! Not here: transactions and share groups, which come with their coordinators.
+//! The topic of groups or of transactions is made when the first of them is looked for, and answered when it is there; Kafka
+//! answers an error first. Not here: share groups, which come with their coordinator.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, 
 
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::{OFFSETS_TOPIC, offsets_topic};
+use crate::metadata::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 
 /// The first version with many keys.
 const KEYS_FROM: i16 = 4;
@@ -43,24 +43,30 @@ impl Api for FindCoordinator {
             let coordinators = keys.into_iter().map(|key| look_up(broker, kind, key, &address)).collect();
             if has_keys { many(coordinators) } else { one(coordinators) }
         };
-        if kind != GROUP || broker.metadata.image().topic(OFFSETS_TOPIC).is_some() {
-            return Reply::now(find(broker));
-        }
+        let missing = topic_of(kind).filter(|topic| broker.metadata.image().topic(topic).is_none());
+        let Some(topic) = missing else { return Reply::now(find(broker)) };
         let broker = Arc::clone(broker);
         Reply::exclusive(async move {
-            let wish = offsets_topic(&broker.metadata.image().broker);
-            // Refused or not: whether it is there now is what counts, and somebody else may have been faster.
-            drop(broker.metadata.create_topics(vec![wish], false).await);
+            broker.make_internal_topic(topic).await;
             find(&broker)
         })
+    }
+}
+
+/// Where keys of this kind are kept.
+const fn topic_of(kind: i8) -> Option<&'static str> {
+    match kind {
+        GROUP => Some(OFFSETS_TOPIC),
+        TRANSACTION => Some(TRANSACTIONS_TOPIC),
+        _ => None,
     }
 }
 
 fn look_up(broker: &Broker, kind: i8, key: String, (host, port): &(String, i32)) -> Coordinator {
     let checked = match kind {
         // Also where the topic could not be made: there is no coordinator, now.
-        GROUP => broker.coordinators.check(&key).map_err(|_| ErrorCode::CoordinatorNotAvailable),
-        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        GROUP => broker.coordinators.check_group(&key).map_err(|_| ErrorCode::CoordinatorNotAvailable),
+        TRANSACTION => broker.coordinators.check_transactional_id(&key).map_err(|_| ErrorCode::CoordinatorNotAvailable),
         _ => Err(ErrorCode::InvalidRequest),
     };
     match checked {

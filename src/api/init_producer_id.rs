@@ -1,16 +1,20 @@
-//! InitProducerId (key 22), versions 0-5. v2 flexible; v3 the epoch to go on from (KIP-360); v4 fencing errors.
-//! Not here: transactional ids. Until there is a transaction coordinator they are answered with `UNSUPPORTED_VERSION`,
-//! which clients take as fatal and show; the broker's log says what is missing.
+//! InitProducerId (key 22), versions 0-5. v2 flexible; v3 the epoch to go on from (KIP-360); v4 `PRODUCER_FENCED` (KIP-588); v5
+//! `TRANSACTION_ABORTABLE` (KIP-890).
+//! Without a transactional id the answer is a new producer id; with one it is the transaction coordinator's.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use model::{ErrorCode, ProducerEpoch};
+use coordinator::transaction::event::{InitProducerId as Event, ProducerIdAndEpoch};
+use model::{ErrorCode, ProducerEpoch, ProducerId};
 use protocol::ApiKey;
 use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
+
+/// The first version that knows `PRODUCER_FENCED`.
+const FENCED_FROM: i16 = 4;
 
 pub(super) struct InitProducerId;
 
@@ -25,33 +29,61 @@ impl Api for InitProducerId {
         context: &RequestContext<'_>,
         request: InitProducerIdRequest<'_>,
     ) -> Reply<InitProducerIdResponse> {
-        match request.transactional_id {
-            Some("") => return Reply::now(failed(ErrorCode::InvalidRequest)),
-            Some(id) => {
-                tracing::warn!(
-                    transactional_id = id,
-                    client_id = context.client_id,
-                    "transactions are not served yet: a producer with a transactional id was refused"
-                );
-                return Reply::now(failed(ErrorCode::UnsupportedVersion));
-            }
-            None => {}
-        }
-        if (request.producer_id == -1) != (request.producer_epoch == -1) {
+        if request.transactional_id == Some("") || (request.producer_id == -1) != (request.producer_epoch == -1) {
             return Reply::now(failed(ErrorCode::InvalidRequest));
         }
-        // KIP-360: with a null transactional id the answer is a new id, whatever the client had before.
-        let broker = Arc::clone(broker);
+        let Some(transactional_id) = request.transactional_id else {
+            // KIP-360: with a null transactional id the answer is a new id, whatever the client had before.
+            return new_id(broker);
+        };
+        let expected = match expected(&request) {
+            Ok(expected) => expected,
+            Err(code) => return Reply::now(failed(code)),
+        };
+        let asked = broker.coordinators.init_producer_id(Event {
+            transactional_id: transactional_id.to_owned(),
+            transaction_timeout_ms: request.transaction_timeout_ms,
+            expected,
+            enable_two_phase_commit: false,
+            keep_prepared_transaction: false,
+        });
+        let version = context.version;
         Reply::later(async move {
-            match broker.metadata.next_producer_id().await {
-                Ok(id) => InitProducerIdResponse {
-                    producer_id: id.get(),
-                    producer_epoch: ProducerEpoch::ZERO.get(),
-                    ..InitProducerIdResponse::default()
-                },
-                Err(refused) => failed(refused.code),
+            match asked.await {
+                Ok(producer) => given(producer),
+                Err(ErrorCode::ProducerFenced) if version < FENCED_FROM => failed(ErrorCode::InvalidProducerEpoch),
+                Err(code) => failed(code),
             }
         })
+    }
+}
+
+/// What the producer had, if it wants to go on from there.
+fn expected(request: &InitProducerIdRequest<'_>) -> Result<Option<ProducerIdAndEpoch>, ErrorCode> {
+    if request.producer_id == -1 {
+        return Ok(None);
+    }
+    // Numbers that nobody was ever given are those of nobody here.
+    let producer_id = ProducerId::new(request.producer_id).ok_or(ErrorCode::InvalidProducerIdMapping)?;
+    let producer_epoch = ProducerEpoch::new(request.producer_epoch).ok_or(ErrorCode::ProducerFenced)?;
+    Ok(Some(ProducerIdAndEpoch { producer_id, producer_epoch }))
+}
+
+fn new_id(broker: &Arc<Broker>) -> Reply<InitProducerIdResponse> {
+    let ids = Arc::clone(broker.metadata.producer_ids());
+    Reply::later(async move {
+        match ids.next().await {
+            Ok(producer_id) => given(ProducerIdAndEpoch { producer_id, producer_epoch: ProducerEpoch::ZERO }),
+            Err(refused) => failed(refused.code),
+        }
+    })
+}
+
+fn given(producer: ProducerIdAndEpoch) -> InitProducerIdResponse {
+    InitProducerIdResponse {
+        producer_id: producer.producer_id.get(),
+        producer_epoch: producer.producer_epoch.get(),
+        ..InitProducerIdResponse::default()
     }
 }
 

@@ -4,6 +4,8 @@
 //! Owns: which APIs are served in which versions, and the frame around each answer. A handler may touch the `Broker`, the
 //! codecs and `LogSlice`; never a socket, never another handler.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
@@ -25,7 +27,9 @@ mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod get_telemetry_subscriptions;
@@ -38,6 +42,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -48,6 +53,7 @@ mod produce;
 mod push_telemetry;
 mod sync_group;
 mod table;
+mod txn_offset_commit;
 mod unregister_broker;
 mod update_features;
 

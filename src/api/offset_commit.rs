@@ -49,6 +49,7 @@ impl Api for OffsetCommit {
             group_instance_id: request.group_instance_id.map(str::to_owned),
             retention_time_ms: request.retention_time_ms,
             version: context.version,
+            transaction: None,
             topics: wanted,
         });
         Reply::later(async move { filled_in(topics, asked.await.unwrap_or_else(OffsetCommitReply::Refused)) })

@@ -1,26 +1,28 @@
 //! Produce (key 0), versions 3-13. v7 takes zstd; v8 names bad records; v9 flexible; v13 names topics by id (KIP-516).
 //! Shown from version 0 in ApiVersions, because librdkafka reads the range so (KAFKA-18659); 0-2 are not served.
-//! Not here: transactions, which come with their coordinator; until then a transactional batch is refused.
+//! A transaction begins in a partition when its coordinator says that it includes it: up to v11 because the client added it
+//! (v11 knows `TRANSACTION_ABORTABLE`), from v12 on because the partition is added then (KIP-890).
+
+mod append;
+mod kept;
+mod refusal;
+mod verification;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Acks, ErrorCode, Offset, Timestamp};
+use model::{Acks, ErrorCode};
 use protocol::ApiKey;
-use protocol::messages::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceData, TopicProduceResponse,
-};
-use storage::Appended;
-use storage::batch::{BatchError, UncheckedBatch};
-use storage::compression::Codec;
-use storage::error::AppendError;
+use protocol::messages::produce::{ProduceRequest, ProduceResponse, TopicProduceData, TopicProduceResponse};
 
+use self::append::{Append, Wait};
+use self::kept::KeptRequest;
+use self::refusal::refused;
+use self::verification::{Questions, Vouched};
 use super::{Api, CloseReason, Reply, RequestContext};
-use crate::broker::Broker;
-use crate::metadata::{Image, Topic, is_internal};
-use crate::partitions::Partition;
+use crate::broker::{Broker, Patience};
+use crate::metadata::{Image, Topic};
 use crate::telemetry::Traffic;
 
 /// The first version whose clients know zstd (KIP-110).
@@ -44,44 +46,83 @@ impl Api for Produce {
         context: &RequestContext<'_>,
         request: ProduceRequest<'_>,
     ) -> Reply<ProduceResponse> {
-        let acks = Acks::from_wire(request.acks);
-        let image = broker.metadata.image();
-        let append = Append {
-            image: &image,
-            version: context.version,
-            now: broker.clock.now(),
-            acks,
-            has_transactional_id: request.transactional_id.is_some(),
-            is_tool: context.client_id == Some(TOOLS_CLIENT_ID),
+        let (version, is_tool) = (context.version, context.client_id == Some(TOOLS_CLIENT_ID));
+        let questions = match Questions::of(broker, version, &request) {
+            Ok(questions) => questions,
+            Err(code) => return answer(Acks::from_wire(request.acks), refuse_all(&request, code)),
         };
-        let mut waits = Vec::new();
-        // A topic without partitions is not answered.
-        let topics = request.topic_data.iter().filter(|topic| !topic.partition_data.is_empty()).enumerate();
-        let responses = topics.map(|(place, topic)| append.topic(place, topic, &mut waits)).collect();
-        let response = ProduceResponse { responses, ..ProduceResponse::default() };
-        match acks {
-            Ok(Acks::None) if is_flawless(&response) => Reply::Silent,
-            Ok(Acks::None) => Reply::Close(CloseReason::UnansweredProduceFailed),
-            Ok(Acks::All) if !waits.is_empty() => {
-                let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-                Reply::later(when_durable(response, waits, timeout, append.missing()))
-            }
-            Ok(Acks::All | Acks::Leader) | Err(_) => Reply::now(response),
+        if questions.is_empty() {
+            return append(broker, (version, is_tool), &request, &questions.into_vouched());
         }
+        // What is sent behind it must not overtake it, while nothing keeps others waiting.
+        let (request, broker) = (KeptRequest::of(&request), Arc::clone(broker));
+        let answered = questions.ask(&broker);
+        Reply::Ordered(Box::pin(async move {
+            let (mut vouched, mut patience) = (answered.await, Patience::new());
+            while vouched.is_for_later() && patience.wait().await {
+                // With new guards: the markers that were waited for have taken the others away.
+                match Questions::of(&broker, version, &request.borrow()) {
+                    Ok(questions) => vouched = questions.ask(&broker).await,
+                    Err(code) => return answer(Acks::from_wire(request.acks()), refuse_all(&request.borrow(), code)),
+                }
+            }
+            append(&broker, (version, is_tool), &request.borrow(), &vouched)
+        }))
     }
+}
+
+/// Appends, and answers when that is as durable as the request wants it.
+fn append(
+    broker: &Arc<Broker>,
+    (version, is_tool): (i16, bool),
+    request: &ProduceRequest<'_>,
+    vouched: &Vouched,
+) -> Reply<ProduceResponse> {
+    let acks = Acks::from_wire(request.acks);
+    let image = broker.metadata.image();
+    let append = Append { image: &image, version, now: broker.clock.now(), acks, vouched, is_tool };
+    let mut waits = Vec::new();
+    let topics = answered_topics(request).enumerate();
+    let responses = topics.map(|(place, topic)| append.topic(place, topic, &mut waits)).collect();
+    let response = ProduceResponse { responses, ..ProduceResponse::default() };
+    if acks == Ok(Acks::All) && !waits.is_empty() {
+        let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+        return Reply::later(when_durable(response, waits, timeout, append.missing()));
+    }
+    answer(acks, response)
+}
+
+/// A topic without partitions is not answered.
+fn answered_topics<'r, 'f>(request: &'r ProduceRequest<'f>) -> impl Iterator<Item = &'r TopicProduceData<'f>> {
+    request.topic_data.iter().filter(|topic| !topic.partition_data.is_empty())
+}
+
+/// The topic as the version names it.
+fn find<'i>(image: &'i Image, version: i16, data: &TopicProduceData<'_>) -> Option<&'i Arc<Topic>> {
+    if version >= IDS_FROM { image.topic_by_id(data.topic_id) } else { image.topic(data.name) }
+}
+
+fn answer(acks: Result<Acks, ErrorCode>, response: ProduceResponse) -> Reply<ProduceResponse> {
+    match acks {
+        Ok(Acks::None) if is_flawless(&response) => Reply::Silent,
+        Ok(Acks::None) => Reply::Close(CloseReason::UnansweredProduceFailed),
+        Ok(Acks::All | Acks::Leader) | Err(_) => Reply::now(response),
+    }
+}
+
+/// The same for every partition.
+fn refuse_all(request: &ProduceRequest<'_>, code: ErrorCode) -> ProduceResponse {
+    let responses = answered_topics(request).map(|topic| TopicProduceResponse {
+        name: topic.name.to_owned(),
+        topic_id: topic.topic_id,
+        partition_responses: topic.partition_data.iter().map(|data| refused(data.index, code.into())).collect(),
+    });
+    ProduceResponse { responses: responses.collect(), ..ProduceResponse::default() }
 }
 
 fn is_flawless(response: &ProduceResponse) -> bool {
     let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
     partitions.all(|partition| partition.error_code == ErrorCode::None.code())
-}
-
-/// An append whose answer waits until everything below `end` is durable.
-struct Wait {
-    partition: Arc<Partition>,
-    end: Offset,
-    /// Where its answer stands: topic, partition.
-    place: (usize, usize),
 }
 
 /// The answer, once every append in it is durable, or failed, or took too long.
@@ -110,165 +151,4 @@ async fn when_durable(
         }
     }
     response
-}
-
-/// What all appends of a request share.
-struct Append<'a> {
-    image: &'a Image,
-    version: i16,
-    now: Timestamp,
-    acks: Result<Acks, ErrorCode>,
-    has_transactional_id: bool,
-    is_tool: bool,
-}
-
-impl Append<'_> {
-    /// What a topic that is not there is answered with.
-    fn missing(&self) -> ErrorCode {
-        if self.version >= IDS_FROM { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition }
-    }
-
-    fn topic(&self, place: usize, data: &TopicProduceData<'_>, waits: &mut Vec<Wait>) -> TopicProduceResponse {
-        let topic =
-            if self.version >= IDS_FROM { self.image.topic_by_id(data.topic_id) } else { self.image.topic(data.name) };
-        let mut partition_responses = Vec::with_capacity(data.partition_data.len());
-        for partition in &data.partition_data {
-            let outcome = match topic {
-                None => Err(Refusal::from(self.missing())),
-                Some(topic) => self.partition(topic, partition),
-            };
-            partition_responses.push(match outcome {
-                Ok(done) => {
-                    let place = (place, partition_responses.len());
-                    waits.push(Wait { partition: done.partition, end: done.end, place });
-                    done.answer
-                }
-                Err(refusal) => refused(partition.index, refusal),
-            });
-        }
-        TopicProduceResponse { name: data.name.to_owned(), topic_id: data.topic_id, partition_responses }
-    }
-
-    fn partition(&self, topic: &Topic, data: &PartitionProduceData<'_>) -> Result<Done, Refusal> {
-        let partition = topic.partition(data.index)?;
-        partition.count(Traffic::Produces, 1);
-        self.append(topic, partition, data).inspect_err(|_| partition.count(Traffic::FailedProduces, 1))
-    }
-
-    fn append(
-        &self,
-        topic: &Topic,
-        partition: &Arc<Partition>,
-        data: &PartitionProduceData<'_>,
-    ) -> Result<Done, Refusal> {
-        // The protocol allows null records; a produce request without them asks for nothing that could be answered.
-        let records = data.records.ok_or(ErrorCode::InvalidRecord)?;
-        let batch = UncheckedBatch::parse(records)?;
-        if batch.codec() == Some(Codec::Zstd) && self.version < ZSTD_FROM {
-            return Err(ErrorCode::UnsupportedCompressionType.into());
-        }
-        // Not before, as in Kafka: what is not there, and what is no batch, is said whatever the acks are.
-        self.acks?;
-        if batch.is_transactional() {
-            // As Kafka: without a transactional id nobody may write transactional records.
-            let code = if self.has_transactional_id {
-                ErrorCode::InvalidTxnState
-            } else {
-                ErrorCode::TransactionalIdAuthorizationFailed
-            };
-            return Err(code.into());
-        }
-        if is_internal(topic.name.as_str()) && !self.is_tool {
-            return Err(ErrorCode::InvalidTopicException.into());
-        }
-        let log_start_offset = partition.log().log_start_offset();
-        let batch = batch.check(&topic.config, self.now).map_err(|error| Refusal::from(error).at(log_start_offset))?;
-        let appended = partition.append(&batch, self.now).map_err(|error| {
-            if partition.is_retired() { self.missing().into() } else { Refusal::from(error).at(log_start_offset) }
-        })?;
-        let (Appended::Written(written) | Appended::Duplicate(written)) = appended;
-        let end = written.last_offset.checked_add(1).ok_or(ErrorCode::KafkaStorageError)?;
-        let answer = PartitionProduceResponse {
-            index: data.index,
-            base_offset: written.base_offset.get(),
-            log_append_time_ms: written.log_append_time.map_or(-1, Timestamp::get),
-            log_start_offset: partition.log().log_start_offset().get(),
-            ..PartitionProduceResponse::default()
-        };
-        Ok(Done { answer, partition: Arc::clone(partition), end })
-    }
-}
-
-/// An append that was made, or a duplicate of one.
-struct Done {
-    answer: PartitionProduceResponse,
-    partition: Arc<Partition>,
-    end: Offset,
-}
-
-/// Why one partition's batch was not appended.
-struct Refusal {
-    code: ErrorCode,
-    detail: Option<Detail>,
-    /// Where the log begins, if it was asked.
-    log_start_offset: Option<Offset>,
-}
-
-impl Refusal {
-    /// Adds where the log begins, with the errors that Kafka tells it with.
-    fn at(self, log_start_offset: Offset) -> Self {
-        let told = matches!(
-            self.code,
-            ErrorCode::InvalidRecord
-                | ErrorCode::InvalidTimestamp
-                | ErrorCode::UnsupportedCompressionType
-                | ErrorCode::OutOfOrderSequenceNumber
-                | ErrorCode::InvalidProducerEpoch
-        );
-        Self { log_start_offset: told.then_some(log_start_offset), ..self }
-    }
-}
-
-/// What Kafka 2.4 clients and later show (KIP-467).
-struct Detail {
-    message: String,
-    records: Vec<BatchIndexAndErrorMessage>,
-}
-
-impl From<ErrorCode> for Refusal {
-    fn from(code: ErrorCode) -> Self {
-        Self { code, detail: None, log_start_offset: None }
-    }
-}
-
-impl From<BatchError> for Refusal {
-    fn from(error: BatchError) -> Self {
-        let records = error.record_errors().iter().map(|record| BatchIndexAndErrorMessage {
-            batch_index: i32::try_from(record.index).unwrap_or(i32::MAX),
-            batch_index_error_message: Some(record.problem.to_string()),
-        });
-        let detail = Detail { message: error.to_string(), records: records.collect() };
-        Self { code: ErrorCode::from(&error), detail: Some(detail), log_start_offset: None }
-    }
-}
-
-impl From<AppendError> for Refusal {
-    fn from(error: AppendError) -> Self {
-        let detail = Detail { message: error.to_string(), records: Vec::new() };
-        Self { code: ErrorCode::from(&error), detail: Some(detail), log_start_offset: None }
-    }
-}
-
-fn refused(index: i32, refusal: Refusal) -> PartitionProduceResponse {
-    let (error_message, record_errors) =
-        refusal.detail.map_or((None, Vec::new()), |detail| (Some(detail.message), detail.records));
-    PartitionProduceResponse {
-        index,
-        error_code: refusal.code.code(),
-        base_offset: -1,
-        log_start_offset: refusal.log_start_offset.map_or(-1, Offset::get),
-        record_errors,
-        error_message,
-        ..PartitionProduceResponse::default()
-    }
 }

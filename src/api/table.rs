@@ -1,13 +1,12 @@
 //! The table of APIs: what is served, and how a request of each is run. ApiVersions and the docs follow from it.
 
-use std::borrow::Borrow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::wire::{Decode as _, Reader};
 use protocol::frame::RequestHeader;
-use protocol::{ApiKey, WireError, decode_body};
+use protocol::{ApiKey, Response, WireError, decode_body};
 
 use super::answer::outgoing;
 use super::{Api, CloseReason, ConnectionNotes, Dispatched, Outgoing, Peer, Reply, RequestContext};
@@ -66,6 +65,10 @@ apis! {
     delete_records::DeleteRecords;
     init_producer_id::InitProducerId;
     offset_for_leader_epoch::OffsetForLeaderEpoch;
+    add_partitions_to_txn::AddPartitionsToTxn;
+    add_offsets_to_txn::AddOffsetsToTxn;
+    end_txn::EndTxn;
+    txn_offset_commit::TxnOffsetCommit;
     describe_configs::DescribeConfigs;
     alter_configs::AlterConfigs;
     alter_replica_log_dirs::AlterReplicaLogDirs;
@@ -82,6 +85,8 @@ apis! {
     describe_cluster::DescribeCluster;
     describe_producers::DescribeProducers;
     unregister_broker::UnregisterBroker;
+    describe_transactions::DescribeTransactions;
+    list_transactions::ListTransactions;
     consumer_group_heartbeat::ConsumerGroupHeartbeat;
     consumer_group_describe::ConsumerGroupDescribe;
     get_telemetry_subscriptions::GetTelemetrySubscriptions;
@@ -107,19 +112,27 @@ fn run<A: Api>(broker: &Arc<Broker>, incoming: &Incoming<'_>) -> Dispatched {
     };
     broker.metrics.requests.add(key, 1);
     broker.metrics.request_bytes.add(key, model::num::u64_from_usize(*size));
-    let measured = Measured { broker, key, began: broker.clock.elapsed() };
+    let measured = Measured { broker: Arc::clone(broker), key, began: broker.clock.elapsed() };
     let context = RequestContext { version, peer: **peer, client_id: header.client_id, notes };
-    match A::handle(broker, &context, request) {
+    dispatched(A::handle(broker, &context, request), correlation_id, version, measured)
+}
+
+/// Frames what a handler gave back.
+fn dispatched<R: Response + 'static>(
+    reply: Reply<R>,
+    correlation_id: i32,
+    version: i16,
+    measured: Measured,
+) -> Dispatched {
+    match reply {
         Reply::Now(answer) => {
             let answer = measured.end(outgoing(correlation_id, version, answer));
             answer.map_or_else(Dispatched::Close, Dispatched::Answer)
         }
         Reply::Later(pending) => {
-            let measured = measured.kept();
             Dispatched::Later(Box::pin(async move { measured.end(outgoing(correlation_id, version, pending.await)) }))
         }
         Reply::Exclusive(pending) => {
-            let measured = measured.kept();
             let answer = async move { measured.end(outgoing(correlation_id, version, pending.await)) };
             Dispatched::Exclusive(Box::pin(answer))
         }
@@ -127,25 +140,21 @@ fn run<A: Api>(broker: &Arc<Broker>, incoming: &Incoming<'_>) -> Dispatched {
             measured.observe();
             Dispatched::Silent
         }
+        Reply::Ordered(reply) => {
+            Dispatched::Ordered(Box::pin(async move { dispatched(reply.await, correlation_id, version, measured) }))
+        }
         Reply::Close(reason) => Dispatched::Close(reason),
     }
 }
 
 /// A request whose time runs.
-struct Measured<B> {
-    broker: B,
+struct Measured {
+    broker: Arc<Broker>,
     key: ApiKey,
     began: Duration,
 }
 
-impl Measured<&Arc<Broker>> {
-    /// The same, for an answer that comes later.
-    fn kept(self) -> Measured<Arc<Broker>> {
-        Measured { broker: Arc::clone(self.broker), key: self.key, began: self.began }
-    }
-}
-
-impl<B: Borrow<Arc<Broker>>> Measured<B> {
+impl Measured {
     /// The answer is there.
     fn end(self, answer: Result<Outgoing, CloseReason>) -> Result<Outgoing, CloseReason> {
         self.observe();
@@ -153,7 +162,7 @@ impl<B: Borrow<Arc<Broker>>> Measured<B> {
     }
 
     fn observe(&self) {
-        let broker: &Arc<Broker> = self.broker.borrow();
-        broker.metrics.request_time.observe(self.key, broker.clock.elapsed().saturating_sub(self.began));
+        let took = self.broker.clock.elapsed().saturating_sub(self.began);
+        self.broker.metrics.request_time.observe(self.key, took);
     }
 }

@@ -1,20 +1,21 @@
 //! Loading a shard: its partition's records, read from the log's start in steps and replayed.
 //!
-//! Nothing is believed: a batch whose checksum is wrong, or a record that cannot be read, costs the groups that it names, and
-//! is named in the broker's log. The others are served.
+//! Nothing is believed: a batch whose checksum is wrong, or a record that cannot be read, costs what it names, such as a group,
+//! and is named in the broker's log. The others are served.
 
 use std::sync::Arc;
 
-use coordinator::group::GroupShard;
-use coordinator::shard::ReplayError;
-use model::Offset;
+use coordinator::shard::{Producer, ReplayError};
+use model::{Offset, ProducerEpoch, ProducerId};
 use storage::batch::{BatchView, RecordFault, ViewError};
 use storage::error::ReadError;
+use storage::producers::Marker;
 use storage::{PartitionLog, ReadSpec};
 use tracing::error;
 
-use super::settings;
+use super::shard::Shard;
 use crate::metadata::Image;
+use crate::partitions::Partition;
 
 /// The largest record that is read back, bytes: larger than any that is written.
 const RECORD_BYTES_MAX: u32 = 64 << 20;
@@ -24,8 +25,9 @@ const BATCH_BYTES_MAX: usize = 256 << 20;
 const NAMED_MAX: u64 = 100;
 
 /// A shard that is being loaded.
-pub(super) struct Loading {
-    shard: GroupShard,
+pub(super) struct Loading<S: Shard> {
+    /// There until it is loaded.
+    shard: Option<S>,
     /// What existed when it began.
     image: Arc<Image>,
     /// Bytes that are read and replayed in one step: between two steps, other shards of the thread are served.
@@ -37,9 +39,9 @@ pub(super) struct Loading {
 }
 
 /// A shard that is loaded.
-pub(super) struct Loaded {
+pub(super) struct Loaded<S: Shard> {
     /// The shard, as its records say.
-    pub(super) shard: GroupShard,
+    pub(super) shard: S,
     /// What existed when loading began.
     pub(super) image: Arc<Image>,
     /// The end of what was replayed.
@@ -50,19 +52,20 @@ pub(super) struct Loaded {
     pub(super) damaged: u64,
 }
 
-impl Loading {
+impl<S: Shard> Loading<S> {
     /// Begins at the log's start.
-    pub(super) fn new(log: &PartitionLog, image: Arc<Image>) -> Self {
+    pub(super) fn new(partition: &Partition, image: Arc<Image>) -> Self {
+        let log = partition.log();
         let (next, end) = (log.log_start_offset(), log.log_end_offset());
-        let step_bytes = settings::load_bytes(&image.broker);
-        Self { shard: GroupShard::new(), image, step_bytes, next, end, records: 0, damaged: 0 }
+        let step_bytes = S::limits(&image.broker).load_bytes;
+        Self { shard: Some(S::new(partition)), image, step_bytes, next, end, records: 0, damaged: 0 }
     }
 
     /// Reads and replays the next bytes; gives the shard when there are no more.
     ///
     /// # Errors
     /// [`ReadError`]: the log cannot be read, now or at all.
-    pub(super) fn step(&mut self, log: &PartitionLog) -> Result<Option<Loaded>, ReadError> {
+    pub(super) fn step(&mut self, log: &PartitionLog) -> Result<Option<Loaded<S>>, ReadError> {
         // What was deleted meanwhile need not be read.
         self.next = self.next.max(log.log_start_offset());
         if self.next < self.end {
@@ -74,7 +77,7 @@ impl Loading {
         if self.next < self.end {
             return Ok(None);
         }
-        let shard = std::mem::take(&mut self.shard);
+        let Some(shard) = self.shard.take() else { return Ok(None) };
         let (image, end) = (Arc::clone(&self.image), self.end);
         Ok(Some(Loaded { shard, image, end, records: self.records, damaged: self.damaged }))
     }
@@ -105,11 +108,18 @@ impl Loading {
     }
 
     fn replay_batch(&mut self, log: &PartitionLog, batch: &BatchView<'_>) {
-        // Markers of transactions are no records of groups.
-        if batch.header().attributes.is_control() {
+        let header = batch.header();
+        if header.attributes.is_control() {
+            if let Some(marker) = Marker::of_stored(batch)
+                && header.base_offset >= self.next.get()
+                && let Some(shard) = &mut self.shard
+            {
+                shard.replay_marker(&marker);
+            }
             return;
         }
         let is_right = batch.crc_is_right();
+        let producer = producer_of(batch);
         let mut records = batch.records(RECORD_BYTES_MAX);
         let mut bytes = 0_usize;
         loop {
@@ -136,12 +146,12 @@ impl Loading {
                 None => self.name(log, offset, &"the record has no key"),
                 Some(key) if !is_right => {
                     let problem = "the checksum of its batch is wrong";
-                    let group_id = self.shard.distrust(key, problem);
-                    self.name_group(log, offset, group_id.as_deref(), &problem);
+                    let id = self.shard.as_mut().and_then(|shard| shard.distrust(key, problem));
+                    self.name_id(log, offset, id.as_deref(), &problem);
                 }
                 Some(key) => {
-                    let replayed = self.shard.replay(key, value);
-                    if let Err(error) = replayed {
+                    let replayed = self.shard.as_mut().map(|shard| shard.replay(key, value, producer));
+                    if let Some(Err(error)) = replayed {
                         self.name_refused(log, offset, &error);
                     }
                 }
@@ -150,12 +160,12 @@ impl Loading {
     }
 
     fn name_refused(&mut self, log: &PartitionLog, offset: i64, error: &ReplayError) {
-        self.name_group(log, offset, error.id.as_deref(), error);
+        self.name_id(log, offset, error.id.as_deref(), error);
     }
 
-    fn name_group(&mut self, log: &PartitionLog, offset: i64, group_id: Option<&str>, problem: &dyn std::fmt::Display) {
-        let group_id = group_id.unwrap_or("not known");
-        self.name(log, offset, &format_args!("group {group_id}: {problem}"));
+    fn name_id(&mut self, log: &PartitionLog, offset: i64, id: Option<&str>, problem: &dyn std::fmt::Display) {
+        let id = id.unwrap_or("not known");
+        self.name(log, offset, &format_args!("{} {id}: {problem}", S::ITEM));
     }
 
     fn name_fault(&mut self, log: &PartitionLog, batch: &BatchView<'_>, fault: &RecordFault) {
@@ -170,7 +180,16 @@ impl Loading {
     fn name(&mut self, log: &PartitionLog, offset: i64, problem: &dyn std::fmt::Display) {
         self.damaged += 1;
         if self.damaged <= NAMED_MAX {
-            error!(partition = %log.topic_partition(), offset, %problem, "damaged record of groups; its group is refused");
+            error!(partition = %log.topic_partition(), offset, %problem, "damaged record; what it is about is refused");
         }
     }
+}
+
+/// Whose transaction the batch belongs to, if to one.
+fn producer_of(batch: &BatchView<'_>) -> Option<Producer> {
+    let header = batch.header();
+    if !header.attributes.is_transactional() {
+        return None;
+    }
+    Some(Producer { id: ProducerId::new(header.producer_id)?, epoch: ProducerEpoch::new(header.producer_epoch)? })
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use coordinator::group::GroupSettings;
 use coordinator::shard::Now;
 use model::ErrorCode;
 use tokio::runtime::Runtime;
@@ -18,11 +17,10 @@ use tokio::task::{JoinSet, LocalSet};
 use tracing::error;
 
 use super::handle::Question;
-use super::settings;
-use super::shard_runtime::{Held, Released, ShardRuntime, World};
-use super::topics;
+use super::shard::{Shard, World};
+use super::shard_runtime::{Effects, Held, Released, ShardRuntime};
 use crate::clock::Clock;
-use crate::metadata::{Image, Images, OFFSETS_TOPIC};
+use crate::metadata::{Image, Images};
 use crate::partitions::Partition;
 
 /// Events that are decided together: their records share an append, and their answers a sync.
@@ -37,15 +35,15 @@ impl CoordinatorThreads {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn start(
+    pub(super) fn start<S: Shard>(
         &mut self,
-        thread: CoordinatorThread,
-        queue: mpsc::Receiver<Question>,
+        thread: CoordinatorThread<S>,
+        queue: mpsc::Receiver<Question<S>>,
         stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let runtime: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let handle = std::thread::Builder::new()
-            .name(format!("coordinator-{}", thread.place.0))
+            .name(format!("{}-{}", S::WHAT, thread.place.0))
             .spawn(move || LocalSet::new().block_on(&runtime, thread.run(queue, stopping)))?;
         self.0.push(handle);
         Ok(())
@@ -62,45 +60,60 @@ impl CoordinatorThreads {
 }
 
 /// What a thread owns.
-pub(super) struct CoordinatorThread {
+pub(super) struct CoordinatorThread<S: Shard> {
     /// Which of how many threads this is.
     place: (usize, usize),
     clock: Clock,
     images: Images,
     /// What exists, as the shards know it.
     image: Arc<Image>,
-    settings: GroupSettings,
-    shards: BTreeMap<i32, ShardRuntime>,
-    /// Answers that wait for durability; each ends with the partition that it waited for.
-    releases: JoinSet<Released>,
+    settings: S::Settings,
+    hands: S::Hands,
+    shards: BTreeMap<i32, ShardRuntime<S>>,
+    /// Answers and effects that wait for durability.
+    releases: JoinSet<Released<S>>,
+    /// What is being done for a shard.
+    deeds: JoinSet<Done<S>>,
+}
+
+/// Something that was done for a shard of a partition, and what came of it.
+struct Done<S: Shard> {
+    partition: Arc<Partition>,
+    life: u64,
+    report: S::Report,
 }
 
 /// What ended a wait.
-enum Woken {
+enum Woken<S: Shard> {
     Asked,
     Stopping,
-    Released(Released),
+    Released(Released<S>),
+    Done(Done<S>),
     ToLook,
 }
 
-impl CoordinatorThread {
+impl<S: Shard> CoordinatorThread<S> {
     /// A thread without shards: it finds them in the image.
-    pub(super) fn new(place: (usize, usize), images: Images, clock: Clock) -> Self {
+    pub(super) fn new(place: (usize, usize), images: Images, clock: Clock, hands: S::Hands) -> Self {
         let image = images.keep();
-        let settings = settings::group_settings(&image);
-        let (shards, releases) = (BTreeMap::new(), JoinSet::new());
-        let mut this = Self { place, clock, images, image, settings, shards, releases };
+        let settings = S::settings(&image);
+        let (shards, releases, deeds) = (BTreeMap::new(), JoinSet::new(), JoinSet::new());
+        let mut this = Self { place, clock, images, image, settings, hands, shards, releases, deeds };
         this.open_shards();
         this
     }
 
-    async fn run(mut self, mut queue: mpsc::Receiver<Question>, mut stopping: watch::Receiver<bool>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Question<S>>, mut stopping: watch::Receiver<bool>) {
         let mut asked = Vec::new();
+        let mut done = Vec::new();
         while !*stopping.borrow() {
             // Before the questions: who asks has seen an image that is at least as old.
             self.look_around();
             let now = Now { time: self.clock.now(), tick: self.clock.tick() };
             let world = World { now, settings: &self.settings, image: &self.image };
+            for done in done.drain(..) {
+                follow(&mut self.shards, &world, done);
+            }
             for question in asked.drain(..) {
                 answer(&mut self.shards, &world, question);
             }
@@ -113,7 +126,11 @@ impl CoordinatorThread {
             self.hold(held);
             match self.wait(&mut queue, &mut asked, &mut stopping).await {
                 Woken::Asked | Woken::ToLook => {}
-                Woken::Released(released) => self.on_released(&released),
+                Woken::Released(released) => self.on_released(released),
+                Woken::Done(first) => {
+                    done.push(first);
+                    self.take_done(&mut done);
+                }
                 Woken::Stopping => break,
             }
         }
@@ -127,23 +144,21 @@ impl CoordinatorThread {
             return;
         }
         let before = std::mem::replace(&mut self.image, image);
-        if !settings::are_same(&before, &self.image) {
-            self.settings = settings::group_settings(&self.image);
+        if !S::goes_by_the_same(&before, &self.image) {
+            self.settings = S::settings(&self.image);
         }
         self.open_shards();
-        if let Some(changes) = topics::changes(&before, &self.image) {
-            let now = Now { time: self.clock.now(), tick: self.clock.tick() };
-            let world = World { now, settings: &self.settings, image: &self.image };
-            for shard in self.shards.values_mut() {
-                shard.on_topics_changed(&world, &changes);
-            }
+        let now = Now { time: self.clock.now(), tick: self.clock.tick() };
+        let world = World { now, settings: &self.settings, image: &self.image };
+        for shard in self.shards.values_mut() {
+            shard.on_changes(&world, &before);
         }
     }
 
     /// Makes a shard for each partition that is this thread's, and drops those whose partition is gone.
     fn open_shards(&mut self) {
         let (number, count) = self.place;
-        let topic = self.image.topic(OFFSETS_TOPIC);
+        let topic = self.image.topic(S::TOPIC);
         let own = |place: &usize| place.checked_rem(count) == Some(number);
         let partitions = topic.iter().flat_map(|topic| topic.partitions.iter().enumerate());
         let partitions: BTreeMap<i32, &Arc<Partition>> = partitions
@@ -162,20 +177,42 @@ impl CoordinatorThread {
         }
     }
 
-    /// Lets answers go when they may.
-    fn hold(&mut self, held: Vec<Held>) {
+    /// Lets answers go, and effects begin, when they may.
+    fn hold(&mut self, held: Vec<Held<S>>) {
         for held in held {
-            if let Some(held) = held.release_if_durable() {
-                self.releases.spawn_local(held.release_when_durable());
+            match held.release_if_durable() {
+                Ok(released) => self.on_released(released),
+                Err(held) => {
+                    self.releases.spawn_local(held.release_when_durable());
+                }
             }
         }
     }
 
-    /// A log that failed before what was appended to it was durable: nothing that its shard knows may be told any more.
-    fn on_released(&mut self, released: &Released) {
-        if let Released::Failed(partition) = released {
-            for shard in self.shards.values_mut().filter(|shard| shard.is_of(partition)) {
-                shard.close(ErrorCode::CoordinatorNotAvailable);
+    fn on_released(&mut self, released: Released<S>) {
+        match released {
+            Released::Sent(Effects { partition, life, effects }) => {
+                for effect in effects {
+                    let (deed, partition) = (S::perform(&self.hands, effect), Arc::clone(&partition));
+                    self.deeds.spawn_local(async move { Done { partition, life, report: deed.await } });
+                }
+            }
+            // A log that failed before what was appended to it was durable: nothing that its shard knows may be told any more.
+            Released::Failed(partition) => {
+                for shard in self.shards.values_mut().filter(|shard| shard.is_of(&partition)) {
+                    shard.close(ErrorCode::CoordinatorNotAvailable);
+                }
+            }
+        }
+    }
+
+    /// Takes what was done meanwhile, so that what is decided about it shares an append.
+    fn take_done(&mut self, done: &mut Vec<Done<S>>) {
+        while done.len() < TOGETHER_MAX {
+            match self.deeds.try_join_next() {
+                // A deed that panicked has nothing to say; its shard asks for it again when it is loaded.
+                Some(deed) => done.extend(deed),
+                None => return,
             }
         }
     }
@@ -184,10 +221,10 @@ impl CoordinatorThread {
     /// taken, a timer holds nothing.
     async fn wait(
         &mut self,
-        queue: &mut mpsc::Receiver<Question>,
-        asked: &mut Vec<Question>,
+        queue: &mut mpsc::Receiver<Question<S>>,
+        asked: &mut Vec<Question<S>>,
         stopping: &mut watch::Receiver<bool>,
-    ) -> Woken {
+    ) -> Woken<S> {
         let now = self.clock.tick();
         let due = self.shards.values().filter_map(ShardRuntime::next_deadline).min();
         let pause = due.map(|due| Duration::from_millis(due.as_ms().saturating_sub(now.as_ms())));
@@ -198,33 +235,42 @@ impl CoordinatorThread {
             Some(released) = self.releases.join_next(), if !self.releases.is_empty() => {
                 released.map_or(Woken::ToLook, Woken::Released)
             }
+            Some(done) = self.deeds.join_next(), if !self.deeds.is_empty() => done.map_or(Woken::ToLook, Woken::Done),
             () = self.images.changed() => Woken::ToLook,
             () = sleep(pause) => Woken::ToLook,
         }
     }
 
-    /// Answers everybody: those who ask from now on and those who wait for other members with an error that makes them ask
-    /// again; those whose answer is on its way to the disk with that answer.
-    async fn stop(mut self, mut queue: mpsc::Receiver<Question>, asked: Vec<Question>) {
+    /// Answers everybody: those who ask from now on and those who wait for others with an error that makes them ask again;
+    /// those whose answer is on its way to the disk with that answer. What is being done is left: the next start does it.
+    async fn stop(mut self, mut queue: mpsc::Receiver<Question<S>>, asked: Vec<Question<S>>) {
         queue.close();
         for question in asked {
-            question.refuse(ErrorCode::CoordinatorNotAvailable);
+            question.asked.refuse(ErrorCode::CoordinatorNotAvailable);
         }
         while let Ok(question) = queue.try_recv() {
-            question.refuse(ErrorCode::CoordinatorNotAvailable);
+            question.asked.refuse(ErrorCode::CoordinatorNotAvailable);
         }
         for shard in self.shards.values_mut() {
             shard.close(ErrorCode::CoordinatorNotAvailable);
         }
+        self.deeds.abort_all();
         while self.releases.join_next().await.is_some() {}
     }
 }
 
-fn answer(shards: &mut BTreeMap<i32, ShardRuntime>, world: &World<'_>, question: Question) {
+fn answer<S: Shard>(shards: &mut BTreeMap<i32, ShardRuntime<S>>, world: &World<'_, S>, question: Question<S>) {
     match shards.get_mut(&question.partition) {
-        Some(shard) => shard.on_event(world, question.event, question.answer_to),
+        Some(shard) => shard.on_asked(world, question.asked),
         // Its log cannot be opened, or its topic was deleted.
-        None => question.refuse(ErrorCode::NotCoordinator),
+        None => question.asked.refuse(ErrorCode::NotCoordinator),
+    }
+}
+
+/// Tells a shard what came of what it decided. If it is loaded again meanwhile it does not care: it asks for it again.
+fn follow<S: Shard>(shards: &mut BTreeMap<i32, ShardRuntime<S>>, world: &World<'_, S>, done: Done<S>) {
+    if let Some(shard) = shards.values_mut().find(|shard| shard.is_of(&done.partition)) {
+        shard.on_report(world, done.life, done.report);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use model::config::BrokerConfig;
-use model::{ErrorCode, ProducerId, TopicId, TopicName};
+use model::{ErrorCode, TopicId, TopicName};
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
@@ -16,6 +16,7 @@ use super::features::FeatureUpdate;
 use super::image::Image;
 use super::images::{Images, Publisher, publish};
 use super::log::{MetadataLog, MetadataLogError, QuorumLog};
+use super::producer_ids::ProducerIds;
 use super::record::MetadataRecord;
 use super::runtime::Runtime;
 use super::topics::{CreatedTopic, MorePartitions, NewTopic, Refused, TopicRef};
@@ -31,7 +32,7 @@ type Answer<T> = oneshot::Sender<T>;
 /// The results of a request with many items, in the order of the items.
 pub(crate) type Results<T> = Vec<Result<T, Refused>>;
 
-enum Command {
+pub(super) enum Command {
     CreateTopics { wishes: Vec<NewTopic>, validate_only: bool, answer: Answer<Results<CreatedTopic>> },
     DeleteTopics { topics: Vec<TopicRef>, answer: Answer<Results<(TopicName, TopicId)>> },
     AddPartitions { wishes: Vec<MorePartitions>, validate_only: bool, answer: Answer<Results<()>> },
@@ -54,7 +55,7 @@ pub(crate) struct MetadataOptions {
 pub(crate) struct Metadata {
     images: Images,
     commands: mpsc::Sender<Command>,
-    producer_ids: tokio::sync::Mutex<std::ops::Range<i64>>,
+    producer_ids: Arc<ProducerIds>,
     quorum_log: QuorumLog,
     leader_epoch: i32,
 }
@@ -84,7 +85,7 @@ impl Metadata {
             .name("metadata".to_owned())
             .spawn(move || serve(runtime, queue, &publisher))
             .map_err(MetadataLogError::Thread)?;
-        let producer_ids = tokio::sync::Mutex::new(0..0);
+        let producer_ids = Arc::new(ProducerIds::new(commands.clone()));
         Ok((Self { images, commands, producer_ids, quorum_log, leader_epoch }, thread))
     }
 
@@ -145,20 +146,9 @@ impl Metadata {
         self.leader_epoch
     }
 
-    /// A producer id that was never handed out before and never will be again, also after a crash.
-    ///
-    /// # Errors
-    /// [`Refused`] when the metadata log cannot be written.
-    pub(crate) async fn next_producer_id(&self) -> Result<ProducerId, Refused> {
-        let mut block = self.producer_ids.lock().await;
-        if block.is_empty() {
-            *block = self
-                .ask(|answer| Command::ReserveProducerIds { answer })
-                .await
-                .unwrap_or_else(|| Err(unavailable()))?;
-        }
-        let id = block.next().and_then(ProducerId::new);
-        id.ok_or_else(|| Refused::new(ErrorCode::UnknownServerError, "the producer ids are exhausted"))
+    /// The source of producer ids.
+    pub(crate) fn producer_ids(&self) -> &Arc<ProducerIds> {
+        &self.producer_ids
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Option<T> {
@@ -173,7 +163,7 @@ impl Metadata {
     }
 }
 
-fn unavailable() -> Refused {
+pub(super) fn unavailable() -> Refused {
     Refused::new(ErrorCode::KafkaStorageError, "the metadata log is offline; the broker's log says why")
 }
 

@@ -11,6 +11,9 @@ use super::topics::Refused;
 /// The feature that says whether the consumer protocol of KIP-848 is in use.
 pub(super) const GROUP_VERSION: &str = "group.version";
 
+/// The feature that says how transactions go (KIP-890).
+pub(crate) const TRANSACTION_VERSION: &str = "transaction.version";
+
 /// A feature.
 #[derive(Debug)]
 pub(crate) struct Feature {
@@ -30,6 +33,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     Feature { name: "metadata.version", supported: 7..=33, initial: 33, can_change: false },
     Feature { name: "kraft.version", supported: 0..=1, initial: 1, can_change: false },
     Feature { name: GROUP_VERSION, supported: 0..=1, initial: 1, can_change: true },
+    Feature { name: TRANSACTION_VERSION, supported: 0..=2, initial: 2, can_change: true },
 ];
 
 /// The levels that are in force.

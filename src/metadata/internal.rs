@@ -10,8 +10,11 @@ use super::topics::{NewTopic, Refused};
 /// Where groups and their offsets are kept.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
+/// Where transactions are kept.
+pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+
 /// The topics that Kafka counts as internal.
-const INTERNAL: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
+const INTERNAL: [&str; 3] = [OFFSETS_TOPIC, TRANSACTIONS_TOPIC, "__share_group_state"];
 
 /// Whether clients are told that a topic of this name is internal.
 pub(crate) fn is_internal(name: &str) -> bool {
@@ -22,6 +25,9 @@ pub(crate) fn is_internal(name: &str) -> bool {
 pub(crate) fn wanted_topic(name: &str, config: &BrokerConfig) -> NewTopic {
     if name == OFFSETS_TOPIC {
         return offsets_topic(config);
+    }
+    if name == TRANSACTIONS_TOPIC {
+        return transactions_topic(config);
     }
     NewTopic { name: name.to_owned(), partitions: -1, replication_factor: -1, ..NewTopic::default() }
 }
@@ -38,6 +44,25 @@ pub(crate) fn offsets_topic(config: &BrokerConfig) -> NewTopic {
         name: OFFSETS_TOPIC.to_owned(),
         partitions: config.offsets_topic_num_partitions,
         // One broker can hold one, whatever `offsets.topic.replication.factor` says.
+        replication_factor: 1,
+        configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
+        ..NewTopic::default()
+    }
+}
+
+/// [`TRANSACTIONS_TOPIC`] as it is made when the first transactional id needs it. `flush.mode` is the broker's, as above.
+pub(crate) fn transactions_topic(config: &BrokerConfig) -> NewTopic {
+    let configs = [
+        ("cleanup.policy", "compact".to_owned()),
+        ("compression.type", "producer".to_owned()),
+        ("min.insync.replicas", config.transaction_state_log_min_isr.to_string()),
+        ("segment.bytes", config.transaction_state_log_segment_bytes.to_string()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+    ];
+    NewTopic {
+        name: TRANSACTIONS_TOPIC.to_owned(),
+        partitions: config.transaction_state_log_num_partitions,
+        // As above.
         replication_factor: 1,
         configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
         ..NewTopic::default()
@@ -62,8 +87,9 @@ pub(super) fn check_overrides(name: &str, overrides: &BTreeMap<String, String>) 
 /// # Errors
 /// `INVALID_PARTITIONS`. Kafka adds them, and loses the groups that belong elsewhere then at its next start.
 pub(super) fn check_growth(name: &str) -> Result<(), Refused> {
-    if name == OFFSETS_TOPIC {
-        let message = format!("the number of partitions of '{name}' says where each group is kept; it cannot change");
+    if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
+        let message =
+            format!("the number of partitions of '{name}' says where each of its keys is kept; it cannot change");
         return Err(Refused::new(ErrorCode::InvalidPartitions, message));
     }
     Ok(())
@@ -74,10 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_offsets_topic_is_internal_and_compacted() {
-        let topic = offsets_topic(&BrokerConfig::default());
-        assert!(is_internal(&topic.name) && !is_internal("orders"));
-        assert_eq!(topic.partitions, 50);
-        assert!(topic.configs.contains(&("cleanup.policy".to_owned(), Some("compact".to_owned()))));
+    fn the_internal_topics_are_internal_and_compacted() {
+        let config = BrokerConfig::default();
+        for topic in [offsets_topic(&config), transactions_topic(&config)] {
+            assert!(is_internal(&topic.name) && !is_internal("orders"));
+            assert_eq!(topic.partitions, 50);
+            assert!(topic.configs.contains(&("cleanup.policy".to_owned(), Some("compact".to_owned()))));
+            assert_eq!(wanted_topic(&topic.name, &config).partitions, 50);
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::inbox::Inbox;
 use super::outbox::{Outbox, Sent};
 use super::owed::{Owed, OwedError};
 use super::watchdog::Watchdog;
-use crate::api::{self, ConnectionNotes, Dispatched, Peer};
+use crate::api::{self, ConnectionNotes, Peer};
 use crate::broker::Broker;
 
 /// How long a connection may be idle before its large read buffer goes back.
@@ -112,12 +112,14 @@ impl Connection {
     async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<std::convert::Infallible, Ended> {
         loop {
             let handled = if *stopping.borrow() { 0 } else { self.handle_frames().await? };
+            let was_full = !self.has_room();
             self.collect_answers().await?;
             self.send()?;
             if *stopping.borrow() && self.owed.is_empty() && self.outbox.is_empty() {
                 return Err(Ended::Stopping);
             }
-            if handled == TURN_REQUESTS_MAX {
+            // Frames may be here already, behind those that were handled or those that kept them waiting.
+            if handled == TURN_REQUESTS_MAX || (was_full && self.may_read(stopping)) {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -155,17 +157,11 @@ impl Connection {
             let dispatched = api::dispatch(&self.broker, &self.peer, &self.notes, frame);
             self.inbox.consume(size);
             handled += 1;
-            match dispatched {
-                Dispatched::Answer(answer) => self.owed.push_ready(answer),
-                Dispatched::Later(pending) => self.owed.push_waiting(pending),
-                Dispatched::Exclusive(pending) => self.owed.push_exclusive(pending),
-                Dispatched::Silent => {}
-                Dispatched::Close(reason) => {
-                    // What was asked before is still answered, as far as it is ready and the socket takes it.
-                    self.collect_answers().await?;
-                    self.send()?;
-                    return Err(Ended::Refused(reason));
-                }
+            if let Err(reason) = self.owed.push(dispatched) {
+                // What was asked before is still answered, as far as it is ready and the socket takes it.
+                self.collect_answers().await?;
+                self.send()?;
+                return Err(Ended::Refused(reason));
             }
         }
         Ok(handled)

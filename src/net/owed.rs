@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::outbox::Outbox;
-use crate::api::{CloseReason, Outgoing, Pending};
+use crate::api::{CloseReason, Dispatched, Outgoing, Pending};
 
 /// An answer that is owed.
 enum Answer {
@@ -13,6 +14,10 @@ enum Answer {
     Waiting(Pending),
     /// Waits, and nothing behind it is handled before.
     Exclusive(Pending),
+    /// It is not known yet which of the others it is, and nothing behind it is handled before.
+    Ordered(Pin<Box<dyn Future<Output = Dispatched>>>),
+    /// There is none, and the connection ends here.
+    Refused(CloseReason),
 }
 
 /// Why answers cannot be taken any more.
@@ -32,17 +37,23 @@ pub(super) struct Owed {
 }
 
 impl Owed {
-    pub(super) fn push_ready(&mut self, answer: Outgoing) {
-        self.ready_bytes += answer.head.len();
-        self.answers.push_back(Answer::Ready(answer));
-    }
-
-    pub(super) fn push_waiting(&mut self, pending: Pending) {
-        self.answers.push_back(Answer::Waiting(pending));
-    }
-
-    pub(super) fn push_exclusive(&mut self, pending: Pending) {
-        self.answers.push_back(Answer::Exclusive(pending));
+    /// Takes up what became of the next request.
+    ///
+    /// # Errors
+    /// The reason for which the connection ends at once.
+    pub(super) fn push(&mut self, dispatched: Dispatched) -> Result<(), CloseReason> {
+        self.answers.push_back(match dispatched {
+            Dispatched::Answer(answer) => {
+                self.ready_bytes += answer.head.len();
+                Answer::Ready(answer)
+            }
+            Dispatched::Later(pending) => Answer::Waiting(pending),
+            Dispatched::Exclusive(pending) => Answer::Exclusive(pending),
+            Dispatched::Ordered(pending) => Answer::Ordered(pending),
+            Dispatched::Silent => return Ok(()),
+            Dispatched::Close(reason) => return Err(reason),
+        });
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -58,24 +69,40 @@ impl Owed {
         self.ready_bytes
     }
 
-    /// Whether nothing may be handled before the last answer is there.
+    /// Whether nothing may be handled before the last answer is there, or known.
     pub(super) fn ends_exclusively(&self) -> bool {
-        matches!(self.answers.back(), Some(Answer::Exclusive(_)))
+        matches!(self.answers.back(), Some(Answer::Exclusive(_) | Answer::Ordered(_) | Answer::Refused(_)))
+    }
+
+    /// Lets the last request go on that keeps those behind it waiting: also while answers before it are awaited. Returns
+    /// whether it keeps them waiting no more.
+    fn poll_last(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(Answer::Ordered(pending)) = self.answers.back_mut() else { return false };
+        let Poll::Ready(dispatched) = pending.as_mut().poll(context) else { return false };
+        self.answers.pop_back();
+        if let Err(reason) = self.push(dispatched) {
+            // Those before it are answered first.
+            self.answers.push_back(Answer::Refused(reason));
+        }
+        true
     }
 
     /// Moves answers from the front to `outbox` until one is not ready, so that one `sendmsg` takes them all: a send for each
-    /// was half of the broker's time under small requests. Ready with their number if there was any; otherwise `context` is
-    /// woken when the front is ready. Cancel-safe: what is not ready stays in its place.
+    /// was half of the broker's time under small requests. Ready with their number if there was any, or if more requests may
+    /// be handled now; otherwise `context` is woken when the front is ready. Cancel-safe: what is not ready stays in its place.
     pub(super) fn poll_take(
         &mut self,
         outbox: &mut Outbox,
         context: &mut Context<'_>,
     ) -> Poll<Result<usize, OwedError>> {
+        let is_free = self.poll_last(context);
         let mut taken = 0;
         while let Some(front) = self.answers.front_mut() {
             let polled = match front {
                 Answer::Ready(_) => Poll::Ready(None),
                 Answer::Waiting(pending) | Answer::Exclusive(pending) => pending.as_mut().poll(context).map(Some),
+                Answer::Ordered(_) => Poll::Pending,
+                Answer::Refused(reason) => return Poll::Ready(Err((*reason).into())),
             };
             let Poll::Ready(completed) = polled else { break };
             let answer = match (self.answers.pop_front(), completed) {
@@ -89,6 +116,6 @@ impl Owed {
             outbox.push(answer)?;
             taken += 1;
         }
-        if taken > 0 { Poll::Ready(Ok(taken)) } else { Poll::Pending }
+        if taken > 0 || is_free { Poll::Ready(Ok(taken)) } else { Poll::Pending }
     }
 }

@@ -131,19 +131,12 @@ impl Partition {
         self.log.epoch_end(asked)
     }
 
-    /// Appends a batch and starts what makes it durable. [`Self::committed`] waits for that.
+    /// Appends a batch and starts what makes it durable. [`Self::committed`] waits for that. `verified` says what vouches for a
+    /// transactional batch.
     ///
     /// # Errors
     /// The log's: the batch is not appended then.
-    pub(crate) fn append(&self, batch: &CheckedBatch<'_>, now: Timestamp) -> Result<Appended, AppendError> {
-        self.append_verified(batch, Verified::ByOpenTransaction, now)
-    }
-
-    /// As [`Self::append`], for a transactional batch that something vouches for: its transaction may begin here with it.
-    ///
-    /// # Errors
-    /// The log's: the batch is not appended then.
-    pub(crate) fn append_verified(
+    pub(crate) fn append(
         &self,
         batch: &CheckedBatch<'_>,
         verified: Verified,
@@ -164,7 +157,6 @@ impl Partition {
     ///
     /// # Errors
     /// The log's: the marker is not appended then, and its coordinator sends it again.
-    #[expect(dead_code, reason = "the transaction APIs call it, which are on their way")]
     pub(crate) fn append_marker(
         &self,
         marker: &Marker,

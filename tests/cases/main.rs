@@ -30,3 +30,4 @@ mod producers;
 mod records;
 mod support;
 mod telemetry;
+mod transactions;

@@ -78,7 +78,7 @@ impl GroupShard {
             None if self.offsets.has_group(group_id) => {}
             None => return Err(ErrorCode::GroupIdNotFound),
         }
-        let mut records = self.offsets.tombstones(group_id);
+        let mut records = self.offset_tombstones(group_id);
         records.extend(self.group_tombstones(group_id));
         for record in records {
             self.accept(&record, out)?;

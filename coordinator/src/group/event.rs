@@ -9,6 +9,8 @@ mod directory;
 use bytes::Bytes;
 use model::{ErrorCode, TopicId};
 
+use crate::shard::Producer;
+
 pub use directory::{
     DeleteGroup, DescribeConsumerGroup, DescribeGroup, DescribedConsumerGroup, DescribedConsumerGroupMember,
     DescribedGroup, DescribedMember, ListGroups, ListedGroup,
@@ -36,7 +38,7 @@ pub enum GroupEvent {
     LeaveGroup(LeaveGroup),
     /// `ConsumerGroupHeartbeat`.
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeat),
-    /// `OffsetCommit`.
+    /// `OffsetCommit`, or `TxnOffsetCommit`.
     OffsetCommit(OffsetCommit),
     /// `OffsetFetch`, one group of it.
     OffsetFetch(OffsetFetch),
@@ -324,6 +326,8 @@ pub struct OffsetCommit {
     pub retention_time_ms: i64,
     /// The request's version.
     pub version: i16,
+    /// The transaction that it is a part of, if it is (`TxnOffsetCommit`).
+    pub transaction: Option<Producer>,
     /// What was read. The handler has resolved the topics: those that do not exist never get here.
     pub topics: Vec<CommitTopic>,
 }

@@ -17,7 +17,7 @@ pub mod settings;
 
 use std::collections::BTreeMap;
 
-use model::{ErrorCode, Tick};
+use model::{ErrorCode, ProducerId, Tick};
 
 pub use context::{Context, Topics};
 pub use event::{GroupEvent, GroupReply};
@@ -26,7 +26,7 @@ pub use settings::{GroupOverrides, GroupSettings, MigrationPolicy};
 
 use self::consumer::{Patterns, Readers};
 use self::kind::Group;
-use self::offsets::{ExpiryPass, ForgetPass, Offsets};
+use self::offsets::{ExpiryPass, ForgetPass, Offsets, PendingOffsets};
 use crate::shard::{Outcome, ReplayError, ReplyTo};
 use crate::timers::Timers;
 
@@ -39,6 +39,8 @@ pub type GroupOutcome = Outcome<GroupReply>;
 pub struct GroupShard {
     groups: BTreeMap<String, Group>,
     offsets: Offsets,
+    /// Offsets of transactions that are still open.
+    pending: PendingOffsets,
     expiry: ExpiryPass,
     forget: ForgetPass,
     timers: Timers<TimerKey>,
@@ -150,8 +152,30 @@ impl GroupShard {
     /// # Errors
     /// [`ReplayError`]: the record is damaged, or does not follow from those before.
     pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), ReplayError> {
+        self.replay_with(key, value, Self::apply)
+    }
+
+    /// Replays a record of a transaction's batch: an offset stays hidden until [`Self::end_transaction`].
+    ///
+    /// # Errors
+    /// As [`Self::replay`].
+    pub fn replay_in_transaction(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        producer: ProducerId,
+    ) -> Result<(), ReplayError> {
+        self.replay_with(key, value, |shard, record| shard.apply_in_transaction(record, producer))
+    }
+
+    fn replay_with(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        apply: impl FnOnce(&mut Self, &GroupRecord) -> Result<(), ReplayError>,
+    ) -> Result<(), ReplayError> {
         let replayed = GroupRecord::decode(key, value).and_then(|record| match record {
-            Some(record) => self.apply(&record),
+            Some(record) => apply(self, &record),
             None => Ok(()),
         });
         if let Err(ReplayError { id: Some(group_id), problem, .. }) = &replayed {
@@ -177,7 +201,11 @@ impl GroupShard {
     /// Makes a decided record part of the state and of the outcome.
     pub(crate) fn accept(&mut self, record: &GroupRecord, out: &mut GroupOutcome) -> Result<(), ErrorCode> {
         let encoded = record.encode().map_err(|_| ErrorCode::InvalidRequest)?;
-        self.apply(record).map_err(|_| ErrorCode::UnknownServerError)?;
+        let applied = match out.transaction {
+            Some(producer) => self.apply_in_transaction(record, producer.id),
+            None => self.apply(record),
+        };
+        applied.map_err(|_| ErrorCode::UnknownServerError)?;
         out.records.push(encoded);
         Ok(())
     }
@@ -187,11 +215,23 @@ impl GroupShard {
         if self.damaged.contains_key(group_id) { Err(ErrorCode::UnknownServerError) } else { Ok(()) }
     }
 
+    /// Only offsets are written in transactions; anything else counts as if it were not in one, as in Kafka.
+    fn apply_in_transaction(&mut self, record: &GroupRecord, producer: ProducerId) -> Result<(), ReplayError> {
+        match record {
+            GroupRecord::OffsetCommit(key, Some(value)) => {
+                self.apply_pending(key, value, producer);
+                Ok(())
+            }
+            record => self.apply(record),
+        }
+    }
+
     /// The one way to change what the log holds.
     fn apply(&mut self, record: &GroupRecord) -> Result<(), ReplayError> {
         match record {
             GroupRecord::OffsetCommit(key, value) => {
                 self.offsets.apply(key, value.as_ref());
+                self.pending.overtake(key, value.is_none());
                 if value.is_none() && self.groups.contains_key(&key.group) {
                     self.offsets.release(&key.group);
                 }

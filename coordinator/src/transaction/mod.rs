@@ -245,11 +245,12 @@ impl TransactionShard {
         self.damaged.get(transactional_id).map(String::as_str)
     }
 
-    /// Refuses the transactional id that a record belongs to: the bytes of its batch are not those that were written.
-    pub fn distrust(&mut self, key: &[u8], problem: &str) {
-        if let Ok(Some(id)) = TransactionRecord::id_of(key) {
-            self.damaged.insert(id, problem.to_owned());
-        }
+    /// Refuses the transactional id that a record belongs to: the bytes of its batch are not those that were written. Returns
+    /// the id, if it can be read.
+    pub fn distrust(&mut self, key: &[u8], problem: &str) -> Option<String> {
+        let id = TransactionRecord::id_of(key).ok().flatten()?;
+        self.damaged.insert(id.clone(), problem.to_owned());
+        Some(id)
     }
 
     /// What the log holds of a transactional id.

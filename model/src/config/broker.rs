@@ -303,6 +303,63 @@ config_table! {
 
         /// Bytes of metrics that a client may push at once (KIP-714), as it sends them and after decompression.
         telemetry_max_bytes: i32 = "telemetry.max.bytes", default 1_048_576, valid AtLeast(1);
+
+        /// Milliseconds between two searches for transactions that take longer than their timeout.
+        transaction_abort_timed_out_interval_ms: i32 =
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms", default 10_000, valid AtLeast(1);
+
+        /// Transactional ids in one partition of `__transaction_state`; one more is refused. Not a key of Kafka's, which has no
+        /// bound.
+        transaction_coordinator_ids_max: i32 = "transaction.coordinator.ids.max", default 1_000_000, valid AtLeast(1);
+
+        /// Requests that may wait for one thread of the transaction coordinator; one more is told to come again. Not a key of
+        /// Kafka's.
+        transaction_coordinator_queue_max: i32 = "transaction.coordinator.queue.max", default 10_000, valid AtLeast(1);
+
+        /// Threads that serve transactions; each has its share of the partitions of `__transaction_state`. Not a key of
+        /// Kafka's.
+        transaction_coordinator_threads: i32 = "transaction.coordinator.threads", default 2, valid AtLeast(1);
+
+        /// Milliseconds that a transaction may have as its timeout.
+        transaction_max_timeout_ms: i32 = "transaction.max.timeout.ms", default 900_000, valid AtLeast(1);
+
+        /// Partitions that one transaction may write to; one more is refused. Not a key of Kafka's, which has no bound.
+        transaction_partitions_max: i32 = "transaction.partitions.max", default 100_000, valid AtLeast(1);
+
+        /// Whether a partition asks the transaction coordinator before a transaction begins there, so that none begins after
+        /// its end (KIP-890).
+        transaction_partition_verification_enable: bool =
+            "transaction.partition.verification.enable", default true, dynamic true;
+
+        /// Milliseconds between two searches for transactional ids that have expired.
+        transaction_remove_expired_interval_ms: i32 =
+            "transaction.remove.expired.transaction.cleanup.interval.ms", default 3_600_000, valid AtLeast(1);
+
+        /// Bytes of `__transaction_state` that are read at a time when a partition's transactions are loaded.
+        transaction_state_log_load_buffer_size: i32 =
+            "transaction.state.log.load.buffer.size", default 5_242_880, valid AtLeast(1);
+
+        /// Replicas of `__transaction_state` that must have a record before it counts. One broker has one.
+        transaction_state_log_min_isr: i32 = "transaction.state.log.min.isr", default 2, valid AtLeast(1);
+
+        /// Partitions of `__transaction_state` when it is created; must not change after that.
+        transaction_state_log_num_partitions: i32 =
+            "transaction.state.log.num.partitions", default 50, valid AtLeast(1);
+
+        /// Replicas of `__transaction_state` when it is created. In Kafka transactions do not work before there are so many
+        /// brokers; here it has one replica on each broker that there is, up to this number, so that one broker works.
+        transaction_state_log_replication_factor: i16 =
+            "transaction.state.log.replication.factor", default 3, valid AtLeast(1);
+
+        /// Bytes after which the active segment of `__transaction_state` is closed and a new one begins.
+        transaction_state_log_segment_bytes: i32 =
+            "transaction.state.log.segment.bytes", default 104_857_600, valid AtLeast(1);
+
+        /// Milliseconds after which a transactional id that nobody used is forgotten.
+        transactional_id_expiration_ms: i32 = "transactional.id.expiration.ms", default 604_800_000, valid AtLeast(1);
+
+        /// Bytes of a transactional id. Not a key of Kafka's.
+        transactional_id_max_bytes: i32 = "transactional.id.max.bytes", default 4096, valid AtLeast(1);
     }
     beside {
         topic_defaults: TopicConfig,

@@ -1,44 +1,67 @@
 //! What one turn of a shard is to append and to answer: the records of whole events, in as few batches as take them.
 
-use coordinator::group::GroupReply;
-use coordinator::shard::Record;
+use coordinator::shard::{Producer, Record};
 use model::Timestamp;
 use model::config::TopicConfig;
-use storage::batch::{BatchBuilder, BatchFull, NewRecord, OwnedBatch};
+use storage::batch::{BatchBuilder, BatchFull, NewRecord, OwnedBatch, ProducerBatch};
+use storage::producers::Verified;
 
-use super::super::handle::AnswerTo;
+use super::super::handle::{AnswerTo, Vouched};
+use super::super::shard::Shard;
 
 /// The most bytes that a record has in a batch besides its key and value: six variable-length numbers and the attributes.
 const RECORD_OVERHEAD_MAX: usize = 36;
 
 /// A turn.
-#[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct Turn<S: Shard> {
     batch: Option<BatchBuilder>,
+    /// Whose transaction the records of `batch` belong to.
+    transaction: Option<Vouched>,
     /// Answers that rest on the records of `batch` and on all before them.
-    pub(super) replies: Vec<(AnswerTo, GroupReply)>,
+    pub(super) replies: Vec<(AnswerTo<S::Reply>, S::Reply)>,
+    /// Effects that rest on the same.
+    pub(super) effects: Vec<S::Effect>,
+}
+
+impl<S: Shard> Default for Turn<S> {
+    fn default() -> Self {
+        Self { batch: None, transaction: None, replies: Vec::new(), effects: Vec::new() }
+    }
 }
 
 /// Why the records of an event were not added.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// The batch is full: it is to be appended first.
+    /// The batch is full, or another producer's: it is to be appended first.
     Now,
     /// No batch takes them all.
     Ever,
 }
 
-impl Turn {
+impl<S: Shard> Turn<S> {
     /// Adds the records of one event to the batch: all of them, or none.
     ///
     /// # Errors
     /// [`Unfit`]; the turn is as it was.
-    pub(super) fn add(&mut self, records: &[Record], time: Timestamp, config: &TopicConfig) -> Result<(), Unfit> {
+    pub(super) fn add(
+        &mut self,
+        (records, transaction): (&[Record], Option<Vouched>),
+        time: Timestamp,
+        config: &TopicConfig,
+    ) -> Result<(), Unfit> {
         let size_max = usize::try_from(config.max_message_bytes.min(config.segment_bytes)).unwrap_or(0);
         let Some(batch) = &mut self.batch else {
             self.batch = batch_of(records, time, size_max)?;
+            self.transaction = transaction.filter(|_| self.batch.is_some());
             return Ok(());
         };
+        if records.is_empty() {
+            return Ok(());
+        }
+        let producer = |transaction: Option<Vouched>| transaction.map(|vouched| vouched.producer);
+        if producer(transaction) != producer(self.transaction) {
+            return Err(Unfit::Now);
+        }
         let bytes =
             |record: &Record| record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD_MAX;
         let added: usize = records.iter().map(bytes).sum();
@@ -52,9 +75,24 @@ impl Turn {
         Ok(())
     }
 
-    /// The batch, if there is one.
-    pub(super) fn take_batch(&mut self) -> Option<OwnedBatch> {
-        self.batch.take().map(BatchBuilder::build)
+    /// The batch, if there is one, and what vouches for it.
+    pub(super) fn take_batch(&mut self) -> Option<(OwnedBatch, Verified)> {
+        let batch = self.batch.take()?;
+        Some(match self.transaction.take() {
+            Some(Vouched { producer, verified }) => (batch.with_producer(stamp(producer)).build(), verified),
+            None => (batch.build(), Verified::ByOpenTransaction),
+        })
+    }
+}
+
+/// A producer's stamp on a batch that is written in its name: without a sequence, because nobody repeats it.
+pub(in super::super) const fn stamp(producer: Producer) -> ProducerBatch {
+    ProducerBatch {
+        id: producer.id,
+        epoch: producer.epoch,
+        base_sequence: None,
+        record_count: 0,
+        is_transactional: true,
     }
 }
 
@@ -77,6 +115,9 @@ fn new_record(record: &Record, timestamp: Timestamp) -> NewRecord<'_> {
 
 #[cfg(test)]
 mod tests {
+    use coordinator::group::GroupShard;
+    use model::{ProducerEpoch, ProducerId};
+
     use super::*;
 
     fn record(size: usize) -> Record {
@@ -89,24 +130,44 @@ mod tests {
 
     #[test]
     fn records_of_one_event_stay_together() {
-        let (mut turn, config, time) = (Turn::default(), config(1000), Timestamp::new(5));
-        turn.add(&[record(300), record(300)], time, &config).unwrap();
-        assert_eq!(turn.add(&[record(200), record(200)], time, &config), Err(Unfit::Now));
-        turn.add(&[record(100)], time, &config).unwrap();
-        assert_eq!(turn.take_batch().unwrap().checked().record_count(), 3);
-        turn.add(&[record(200), record(200)], time, &config).unwrap();
-        assert_eq!(turn.take_batch().unwrap().checked().record_count(), 2);
+        let (mut turn, config, time) = (Turn::<GroupShard>::default(), config(1000), Timestamp::new(5));
+        turn.add((&[record(300), record(300)], None), time, &config).unwrap();
+        assert_eq!(turn.add((&[record(200), record(200)], None), time, &config), Err(Unfit::Now));
+        turn.add((&[record(100)], None), time, &config).unwrap();
+        assert_eq!(turn.take_batch().unwrap().0.checked().record_count(), 3);
+        turn.add((&[record(200), record(200)], None), time, &config).unwrap();
+        assert_eq!(turn.take_batch().unwrap().0.checked().record_count(), 2);
         assert!(turn.take_batch().is_none());
     }
 
     #[test]
     fn what_no_batch_takes_is_refused_and_changes_nothing() {
-        let (mut turn, config, time) = (Turn::default(), config(1000), Timestamp::new(5));
-        assert_eq!(turn.add(&[record(600), record(600)], time, &config), Err(Unfit::Ever));
+        let (mut turn, config, time) = (Turn::<GroupShard>::default(), config(1000), Timestamp::new(5));
+        assert_eq!(turn.add((&[record(600), record(600)], None), time, &config), Err(Unfit::Ever));
         assert!(turn.take_batch().is_none());
-        turn.add(&[], time, &config).unwrap();
+        turn.add((&[], None), time, &config).unwrap();
         assert!(turn.take_batch().is_none());
-        turn.add(&[record(900)], time, &config).unwrap();
+        turn.add((&[record(900)], None), time, &config).unwrap();
         assert!(turn.take_batch().is_some());
+    }
+
+    #[test]
+    fn records_of_two_producers_are_two_batches() {
+        let (mut turn, config, time) = (Turn::<GroupShard>::default(), config(1000), Timestamp::new(5));
+        let of = |id| Vouched {
+            producer: Producer { id: ProducerId::new(id).unwrap(), epoch: ProducerEpoch::new(3).unwrap() },
+            verified: Verified::NotAsked,
+        };
+        turn.add((&[record(10)], Some(of(7))), time, &config).unwrap();
+        turn.add((&[record(10)], Some(of(7))), time, &config).unwrap();
+        turn.add((&[], None), time, &config).unwrap();
+        assert_eq!(turn.add((&[record(10)], Some(of(8))), time, &config), Err(Unfit::Now));
+        assert_eq!(turn.add((&[record(10)], None), time, &config), Err(Unfit::Now));
+        let (batch, verified) = turn.take_batch().unwrap();
+        let stamp = *batch.checked().producer().unwrap();
+        assert_eq!((stamp.id.get(), stamp.epoch.get(), stamp.is_transactional), (7, 3, true));
+        assert_eq!(verified, Verified::NotAsked);
+        turn.add((&[record(10)], None), time, &config).unwrap();
+        assert!(turn.take_batch().unwrap().0.checked().producer().is_none());
     }
 }

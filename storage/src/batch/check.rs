@@ -47,6 +47,12 @@ impl<'a> UncheckedBatch<'a> {
         self.view.header().attributes.is_transactional()
     }
 
+    /// The producer's stamp, as far as it is whole; [`Self::check`] refuses half a stamp.
+    #[must_use]
+    pub fn producer(&self) -> Option<ProducerBatch> {
+        ProducerBatch::of_stored(self.view.header())
+    }
+
     /// The codec; `None` for an unknown number, which [`Self::check`] refuses. Old produce versions do not know zstd.
     #[must_use]
     pub const fn codec(&self) -> Option<Codec> {

@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod otlp;
 pub(crate) mod schema;
 pub(crate) mod topics;
+pub(crate) mod transactions;
 
 /// Milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "a client stamps its records with its own clock")]

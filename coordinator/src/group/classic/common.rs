@@ -21,7 +21,8 @@ impl ClassicGroup {
     }
 
     /// Whether this member, or somebody who is in no group, may commit. A member's commit is a sign of life, but for the time
-    /// in which its generation has no assignments.
+    /// in which its generation has no assignments. In a transaction the first clients did not say who they are, and whoever
+    /// does may also commit in that time.
     pub(crate) fn validate_offset_commit(
         &mut self,
         context: &Context<'_>,
@@ -33,11 +34,14 @@ impl ClassicGroup {
         }
         let instance_id = request.group_instance_id.as_deref();
         if generation < 0 && request.member_id.is_empty() && instance_id.is_none() {
-            return Err(ErrorCode::UnknownMemberId);
+            return if request.transaction.is_some() { Ok(()) } else { Err(ErrorCode::UnknownMemberId) };
         }
         self.validate_member(&request.member_id, instance_id)?;
         if generation != self.generation {
             return Err(ErrorCode::IllegalGeneration);
+        }
+        if request.transaction.is_some() {
+            return Ok(());
         }
         if self.state == State::CompletingRebalance {
             return Err(ErrorCode::RebalanceInProgress);

@@ -41,10 +41,16 @@ impl ConsumerGroup {
             return Ok(());
         }
         let member = self.member(&request.member_id).ok_or(ErrorCode::UnknownMemberId)?;
-        if !member.is_classic() && request.version < MEMBER_EPOCH_VERSION {
+        let is_transactional = request.transaction.is_some();
+        if !is_transactional && !member.is_classic() && request.version < MEMBER_EPOCH_VERSION {
             return Err(ErrorCode::UnsupportedVersion);
         }
-        let stale = if member.is_classic() { ErrorCode::IllegalGeneration } else { ErrorCode::StaleMemberEpoch };
+        // The answer to a transaction's commit has no word for a stale epoch.
+        let stale = if member.is_classic() || is_transactional {
+            ErrorCode::IllegalGeneration
+        } else {
+            ErrorCode::StaleMemberEpoch
+        };
         if epoch == member.current.epoch {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! `OffsetCommit`: a group, or a reader outside any group, says how far it has read.
+//! `OffsetCommit` and `TxnOffsetCommit`: a group, or a reader outside any group, says how far it has read.
 
 use model::wire::STRING_LENGTH_MAX;
 use model::{ErrorCode, TopicId};
@@ -31,6 +31,7 @@ impl GroupShard {
     ) {
         let reply = match self.validate_commit(context, request) {
             Ok(()) => {
+                out.transaction = request.transaction;
                 let accepted = Accepted { context, request, expire_timestamp: expire_timestamp(context, request) };
                 let topics = request.topics.iter();
                 OffsetCommitReply::Each(topics.map(|topic| self.commit_topic(&accepted, topic, out)).collect())
@@ -56,7 +57,7 @@ impl GroupShard {
             // A group without members, and the request names one.
             return Err(ErrorCode::UnknownMemberId);
         }
-        if request.version >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND {
+        if request.transaction.is_none() && request.version >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND {
             Err(ErrorCode::GroupIdNotFound)
         } else {
             Err(ErrorCode::IllegalGeneration)

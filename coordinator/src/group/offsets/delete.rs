@@ -2,7 +2,6 @@
 
 use model::ErrorCode;
 
-use super::store::Offsets;
 use crate::group::event::{GroupReply, OffsetDelete, OffsetDeleteReply};
 use crate::group::{GroupOutcome, GroupRecord, GroupShard};
 use crate::records::offset_commit::OffsetCommitKey;
@@ -52,10 +51,9 @@ impl GroupShard {
         let mut codes = Vec::with_capacity(partitions.len());
         for partition in partitions {
             // What was never committed needs no tombstone.
-            let deleted = match self.offsets.get(group_id, topic, *partition) {
-                Some(_) => self.accept(&tombstone(group_id, topic, *partition), out),
-                None => Ok(()),
-            };
+            let is_committed = self.offsets.get(group_id, topic, *partition).is_some()
+                || self.pending.has_partition(group_id, topic, *partition);
+            let deleted = if is_committed { self.accept(&tombstone(group_id, topic, *partition), out) } else { Ok(()) };
             codes.push(deleted.err().unwrap_or(ErrorCode::None));
         }
         codes
@@ -68,13 +66,15 @@ pub(super) fn tombstone(group_id: &str, topic: &str, partition: i32) -> GroupRec
     GroupRecord::OffsetCommit(key, None)
 }
 
-impl Offsets {
-    /// The records that forget all offsets of a group.
-    pub(in crate::group) fn tombstones(&self, group_id: &str) -> Vec<GroupRecord> {
-        let topics = self.topics(group_id).iter();
+impl GroupShard {
+    /// The records that forget all offsets of a group, also those of open transactions.
+    pub(in crate::group) fn offset_tombstones(&self, group_id: &str) -> Vec<GroupRecord> {
+        let topics = self.offsets.topics(group_id).iter();
         let each = topics.flat_map(|topic| {
             topic.partitions().iter().map(|committed| tombstone(group_id, topic.name(), committed.partition))
         });
-        each.collect()
+        let pending = self.pending.partitions(group_id);
+        let pending = pending.filter(|(topic, index)| self.offsets.get(group_id, topic, *index).is_none());
+        each.chain(pending.map(|(topic, index)| tombstone(group_id, topic, index))).collect()
     }
 }

@@ -55,7 +55,7 @@ impl GroupShard {
             self.accept(&record, out)?;
         }
         let is_over = self.groups.get(group_id).is_none_or(Group::is_empty);
-        if is_over && self.offsets.topics(group_id).is_empty() {
+        if is_over && self.offsets.topics(group_id).is_empty() && !self.pending.has_group(group_id) {
             for record in self.group_tombstones(group_id) {
                 self.accept(&record, out)?;
             }
@@ -71,7 +71,10 @@ impl GroupShard {
             if group.is_some_and(|group| group.is_subscribed_to(topic.name())) {
                 continue;
             }
-            let expired = topic.partitions().iter().filter(|committed| is_expired(context, group, committed));
+            let expired = topic.partitions().iter().filter(|committed| {
+                is_expired(context, group, committed)
+                    && !self.pending.has_partition(group_id, topic.name(), committed.partition)
+            });
             records.extend(expired.map(|committed| tombstone(group_id, topic.name(), committed.partition)));
         }
         records

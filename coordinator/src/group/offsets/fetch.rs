@@ -10,14 +10,14 @@ use crate::group::{GroupOutcome, GroupShard};
 use crate::shard::ReplyTo;
 
 impl GroupShard {
-    /// Every offset here is stable: nothing of a transaction is stored before it is decided. So `require_stable` (KIP-447)
-    /// asks for nothing that is not so anyhow.
+    /// With `require_stable` (KIP-447) an offset that an open transaction may change is refused: who goes on from the old one
+    /// would do again what the transaction did.
     pub(in crate::group) fn offset_fetch(&mut self, request: &OffsetFetch, reply_to: ReplyTo, out: &mut GroupOutcome) {
         let reply = match self.validate_fetch(request) {
             Ok(()) => {
                 let topics = match &request.topics {
-                    Some(topics) => topics.iter().map(|topic| self.fetch_topic(&request.group_id, topic)).collect(),
-                    None => self.fetch_all(&request.group_id),
+                    Some(topics) => topics.iter().map(|topic| self.fetch_topic(request, topic)).collect(),
+                    None => self.fetch_all(request),
                 };
                 OffsetFetchReply { error: ErrorCode::None, topics }
             }
@@ -35,28 +35,42 @@ impl GroupShard {
         }
     }
 
-    fn fetch_topic(&self, group_id: &str, topic: &FetchOffsetsTopic) -> FetchedTopic {
+    fn fetch_topic(&self, request: &OffsetFetch, topic: &FetchOffsetsTopic) -> FetchedTopic {
         let partitions = topic.partitions.iter().map(|index| {
-            let committed = self.offsets.get(group_id, &topic.name, *index);
+            let committed = self.offsets.get(&request.group_id, &topic.name, *index);
             // What was committed for a topic that has gone is not how far its namesake was read.
             let committed = committed.filter(|committed| !committed.is_of_another(topic.id));
-            (*index, committed.map_or_else(nothing, answer), ErrorCode::None)
+            self.fetch_partition(request, &topic.name, (*index, committed))
         });
         FetchedTopic { name: topic.name.clone(), id: topic.id, partitions: partitions.collect() }
     }
 
-    fn fetch_all(&self, group_id: &str) -> Vec<FetchedTopic> {
-        let topics = self.offsets.topics(group_id).iter();
-        let fetched = topics.map(|topic| FetchedTopic {
-            name: topic.name().to_owned(),
-            id: topic.partitions().first().map_or(TopicId::ZERO, |committed| committed.topic_id),
-            partitions: topic
-                .partitions()
-                .iter()
-                .map(|committed| (committed.partition, answer(committed), ErrorCode::None))
-                .collect(),
+    fn fetch_all(&self, request: &OffsetFetch) -> Vec<FetchedTopic> {
+        let topics = self.offsets.topics(&request.group_id).iter();
+        let fetched = topics.map(|topic| {
+            let partitions = topic.partitions().iter();
+            let each = |committed: &Committed| {
+                self.fetch_partition(request, topic.name(), (committed.partition, Some(committed)))
+            };
+            FetchedTopic {
+                name: topic.name().to_owned(),
+                id: topic.partitions().first().map_or(TopicId::ZERO, |committed| committed.topic_id),
+                partitions: partitions.map(each).collect(),
+            }
         });
         fetched.collect()
+    }
+
+    fn fetch_partition(
+        &self,
+        request: &OffsetFetch,
+        topic: &str,
+        (index, committed): (i32, Option<&Committed>),
+    ) -> (i32, CommittedOffset, ErrorCode) {
+        if request.require_stable && self.pending.has_partition(&request.group_id, topic, index) {
+            return (index, nothing(), ErrorCode::UnstableOffsetCommit);
+        }
+        (index, committed.map_or_else(nothing, answer), ErrorCode::None)
     }
 }
 

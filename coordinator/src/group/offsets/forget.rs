@@ -38,10 +38,12 @@ impl GroupShard {
 
     /// Topics may have been deleted while nobody was here to hear of it.
     pub(super) fn forget_lost_topics(&mut self, context: &Context<'_>) {
-        let lost = self.offsets.all().filter_map(|(name, committed)| match context.topics.by_name(name) {
-            Some((id, _)) => committed.is_of_another(id).then_some((name, committed.topic_id)),
-            None => Some((name, committed.topic_id)),
-        });
+        let pending = self.pending.all().map(|(_, name, committed)| (name, committed));
+        let lost =
+            self.offsets.all().chain(pending).filter_map(|(name, committed)| match context.topics.by_name(name) {
+                Some((id, _)) => committed.is_of_another(id).then_some((name, committed.topic_id)),
+                None => Some((name, committed.topic_id)),
+            });
         let lost: BTreeSet<(&str, TopicId)> = lost.collect();
         let lost: Vec<_> = lost.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
         self.forget_topics(context, &lost);
@@ -51,6 +53,7 @@ impl GroupShard {
     pub(in crate::group) fn forget_offsets(&mut self, context: &Context<'_>, out: &mut GroupOutcome) {
         if self.forget.topics.is_empty() {
             self.forget.topics = std::mem::take(&mut self.forget.later);
+            self.forget_pending(out);
         }
         for _ in 0..STEP_GROUPS_MAX {
             let group_id = self.offsets.group_after(self.forget.after.as_deref()).map(str::to_owned);
@@ -67,6 +70,18 @@ impl GroupShard {
         }
         if !self.forget.topics.is_empty() || !self.forget.later.is_empty() {
             self.timers.set(TimerKey::Forget, context.now.tick.after_ms(STEP_PAUSE_MS).at());
+        }
+    }
+
+    /// Open transactions have few offsets: one step takes them all.
+    fn forget_pending(&mut self, out: &mut GroupOutcome) {
+        let of_deleted = self.pending.all().filter_map(|(group_id, topic, committed)| {
+            let ids = self.forget.topics.get(topic)?;
+            is_of_one(committed, ids).then(|| tombstone(group_id, topic, committed.partition))
+        });
+        for record in of_deleted.collect::<Vec<_>>() {
+            // As below.
+            let _: Result<(), ErrorCode> = self.accept(&record, out);
         }
     }
 

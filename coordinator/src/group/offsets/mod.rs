@@ -8,12 +8,14 @@ mod delete;
 mod expiry;
 mod fetch;
 mod forget;
+mod pending;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::expiry::ExpiryPass;
 pub(crate) use self::forget::ForgetPass;
+pub(crate) use self::pending::PendingOffsets;
 pub(crate) use self::store::{Committed, Offsets};
 
 use super::{Context, GroupShard};

@@ -54,7 +54,7 @@ struct Rare {
 }
 
 impl Committed {
-    fn new(partition: i32, value: &OffsetCommitValue) -> Self {
+    pub(super) fn new(partition: i32, value: &OffsetCommitValue) -> Self {
         let is_rare = !value.metadata.is_empty() || value.expire_timestamp != -1;
         let rare = is_rare.then(|| {
             Box::new(Rare { metadata: value.metadata.as_str().into(), expire_timestamp: value.expire_timestamp })
@@ -109,6 +109,13 @@ impl Offsets {
         }
     }
 
+    /// The group exists from now on, if only without offsets.
+    pub(super) fn begin_group(&mut self, group_id: &str) {
+        if !self.groups.contains_key(group_id) {
+            self.groups.insert(group_id.into(), GroupOffsets::default());
+        }
+    }
+
     /// A record about the group itself came: if it has no offsets, nothing of it stays here.
     pub(in crate::group) fn release(&mut self, group_id: &str) {
         if self.groups.get(group_id).is_some_and(|group| group.topics.is_empty()) {
@@ -160,10 +167,8 @@ impl Offsets {
         self.names.len()
     }
 
-    fn put(&mut self, key: &OffsetCommitKey, committed: Committed) {
-        if !self.groups.contains_key(key.group.as_str()) {
-            self.groups.insert(key.group.as_str().into(), GroupOffsets::default());
-        }
+    pub(super) fn put(&mut self, key: &OffsetCommitKey, committed: Committed) {
+        self.begin_group(&key.group);
         let Some(group) = self.groups.get_mut(key.group.as_str()) else { return };
         let at = match group.topics.binary_search_by(|of| (*of.name).cmp(&key.topic)) {
             Ok(at) => at,

@@ -1,13 +1,16 @@
+mod transactions;
+
 use std::collections::BTreeMap;
 
-use model::{ErrorCode, Tick, Timestamp, TopicId};
+use model::{ErrorCode, ProducerId, Tick, Timestamp, TopicId};
 
 use crate::group::event::{
     CommitPartition, CommitTopic, DeleteGroup, FetchOffsetsTopic, FetchedTopic, ListGroups, ListedGroup, OffsetCommit,
     OffsetCommitReply, OffsetDelete, OffsetFetch, TopicsChanged,
 };
 use crate::group::{Context, GroupEvent, GroupOutcome, GroupReply, GroupSettings, GroupShard, Topics};
-use crate::shard::{Now, Record, ReplyTo};
+use crate::shard::{Now, Producer, Record, ReplyTo};
+use crate::transaction::event::TransactionResult;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -17,7 +20,13 @@ struct World {
     settings: GroupSettings,
     topics: Names,
     time_ms: i64,
-    log: Vec<Record>,
+    log: Vec<Logged>,
+}
+
+/// What lies in the log.
+enum Logged {
+    Record(Record, Option<Producer>),
+    Marker(ProducerId, TransactionResult),
 }
 
 /// Topics by name.
@@ -58,7 +67,7 @@ impl World {
         let now = Now { time: Timestamp::new(self.time_ms), tick };
         let context = Context { now, settings: &self.settings, topics: &self.topics };
         let out = act(&mut self.shard, &context);
-        self.log.extend(out.records);
+        self.log.extend(out.records.into_iter().map(|record| Logged::Record(record, out.transaction)));
         out.replies.into_iter().next().map(|(_, reply)| reply)
     }
 
@@ -82,8 +91,14 @@ impl World {
     /// A crash: what remains is the log.
     fn restart(&mut self) {
         self.shard = GroupShard::new();
-        for record in &self.log {
-            self.shard.replay(&record.key, record.value.as_deref()).unwrap();
+        for logged in &self.log {
+            match logged {
+                Logged::Record(Record { key, value }, None) => self.shard.replay(key, value.as_deref()).unwrap(),
+                Logged::Record(Record { key, value }, Some(producer)) => {
+                    self.shard.replay_in_transaction(key, value.as_deref(), producer.id).unwrap();
+                }
+                Logged::Marker(id, result) => self.shard.end_transaction(*id, *result),
+            }
         }
         self.act(GroupShard::loaded);
     }
@@ -217,7 +232,7 @@ fn offsets_expire_by_the_brokers_retention_or_by_their_own() {
     assert_eq!(world.offsets("g"), [("a".to_owned(), 0, 5)], "its own retention is over");
     world.wait(6 * DAY_MS);
     assert_eq!(world.list(&[], &[]), [], "without offsets the group is gone");
-    assert!(world.log.last().unwrap().value.is_none());
+    assert!(matches!(world.log.last(), Some(Logged::Record(Record { value: None, .. }, None))));
     world.restart();
     assert_eq!(world.list(&[], &[]), []);
 }
@@ -297,7 +312,7 @@ fn a_damaged_record_refuses_its_group_and_no_other() {
     let mut world = World::new();
     world.commit(commit("bad", &[1]));
     world.commit(commit("good", &[1]));
-    let mut record = world.log[0].clone();
+    let Logged::Record(mut record, None) = world.log.swap_remove(0) else { panic!() };
     record.value.as_mut().unwrap().pop();
     world.shard = GroupShard::new();
     let error = world.shard.replay(&record.key, record.value.as_deref()).unwrap_err();

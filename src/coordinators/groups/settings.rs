@@ -6,23 +6,18 @@ use std::sync::Arc;
 use coordinator::group::{GroupOverrides, GroupSettings, MigrationPolicy};
 use model::config::{BrokerConfig, GroupMigrationPolicy};
 
+use super::super::shard::Limits;
 use crate::metadata::{Image, OFFSETS_TOPIC};
 
 const MS_PER_MINUTE: i64 = 60_000;
 
-/// How many threads there are.
-pub(super) fn threads(config: &BrokerConfig) -> usize {
-    usize::try_from(config.group_coordinator_threads).unwrap_or(1)
-}
-
-/// How many events may wait for one thread.
-pub(super) fn queue_max(config: &BrokerConfig) -> usize {
-    usize::try_from(config.group_coordinator_queue_max).unwrap_or(1)
-}
-
-/// How many bytes of the log are read and replayed at once.
-pub(super) fn load_bytes(config: &BrokerConfig) -> u32 {
-    u32::try_from(config.offsets_load_buffer_size).unwrap_or(u32::MAX)
+/// The bounds of the groups' threads.
+pub(super) fn limits(config: &BrokerConfig) -> Limits {
+    Limits {
+        threads: usize::try_from(config.group_coordinator_threads).unwrap_or(1),
+        queue_max: usize::try_from(config.group_coordinator_queue_max).unwrap_or(1),
+        load_bytes: u32::try_from(config.offsets_load_buffer_size).unwrap_or(u32::MAX),
+    }
 }
 
 /// Whether groups go by the same settings in both images.
