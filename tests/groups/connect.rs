@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::{Broker, free_port, java_application, wait_until};
+use test_support::{Application, Broker, free_port, java_application, wait_until};
 
-use crate::application::Application;
 use crate::{SESSION_MS, TIDELOG, settings, topic};
 
 const LIMIT: Duration = Duration::from_mins(2);

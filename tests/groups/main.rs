@@ -6,7 +6,6 @@
 //! against a broker that runs already, with [`settings`].
 #![cfg(test)]
 
-mod application;
 mod connect;
 mod kinds;
 mod ledger;

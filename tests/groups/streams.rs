@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
-use test_support::{Broker, java_application, wait_until};
+use test_support::{Application, Broker, java_application, wait_until};
 
-use crate::application::Application;
 use crate::{SESSION_MS, TIDELOG, settings, topic};
 
 const LIMIT: Duration = Duration::from_mins(2);

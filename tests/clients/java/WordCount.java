@@ -11,7 +11,7 @@ import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Produced;
 
-/** One instance of a Kafka Streams application that counts words, at least once (see ../README.md). */
+/** One instance of a Kafka Streams application that counts words, at least or exactly once (see ../README.md). */
 public final class WordCount {
     private WordCount() {
     }
@@ -21,7 +21,7 @@ public final class WordCount {
         settings.put("bootstrap.servers", args[0]);
         settings.put("application.id", args[1]);
         settings.put("state.dir", args[4]);
-        settings.put("processing.guarantee", "at_least_once");
+        settings.put("processing.guarantee", args.length > 6 ? args[6] : "at_least_once");
         settings.put("commit.interval.ms", "100");
         settings.put("statestore.cache.max.bytes", "0");
         settings.put("auto.offset.reset", "earliest");

@@ -3,6 +3,7 @@
 //! that needs it. Knows nothing of the wire or of any client.
 #![forbid(unsafe_code)]
 
+mod application;
 mod broker;
 mod clients;
 mod kafka;
@@ -10,6 +11,7 @@ mod process;
 mod tidelog;
 mod tools;
 
+pub use application::Application;
 pub use broker::Broker;
 pub use clients::{go_client, java_application, java_client, node_client, python_client};
 pub use kafka::{RealKafka, kafka_tool};
