@@ -56,6 +56,7 @@ mod table;
 mod txn_offset_commit;
 mod unregister_broker;
 mod update_features;
+mod write_txn_markers;
 
 pub(crate) use answer::{
     Answer, CloseReason, ConnectionNotes, Dispatched, Outgoing, Peer, Pending, Reply, RequestContext,

@@ -68,6 +68,7 @@ apis! {
     add_partitions_to_txn::AddPartitionsToTxn;
     add_offsets_to_txn::AddOffsetsToTxn;
     end_txn::EndTxn;
+    write_txn_markers::WriteTxnMarkers;
     txn_offset_commit::TxnOffsetCommit;
     describe_configs::DescribeConfigs;
     alter_configs::AlterConfigs;

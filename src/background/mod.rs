@@ -14,9 +14,9 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::Timestamp;
 use model::config::{BrokerConfig, FlushMode};
-use tracing::error;
+use model::{Offset, Timestamp};
+use tracing::{error, warn};
 
 use self::cleaner::Cleaners;
 use self::retention::Retention;
@@ -27,6 +27,11 @@ use crate::partitions::{Partition, Registry};
 const EAGER_MS: u64 = 100;
 /// How often it looks around otherwise, ms: nothing it does then is urgent, and an idle broker should be idle.
 const RELAXED_MS: u64 = 10_000;
+
+/// Ms that a transaction has beyond its longest timeout before it is named, as in Kafka: its coordinator may be at ending it.
+const SILENCE_GRACE_MS: i64 = 5 * 60 * 1000;
+/// Transactions of one partition that are named in one round; the oldest hold up the others.
+const SILENT_NAMED_MAX: usize = 10;
 
 /// The background threads.
 #[derive(Debug)]
@@ -54,11 +59,12 @@ impl Background {
         let retention = Retention::start(Arc::clone(&registry), clock, config)?;
         let cleaners =
             if config.log_cleaner_enable { Some(Cleaners::start(Arc::clone(&registry), clock)?) } else { None };
+        let silent_ms = i64::from(config.transaction_max_timeout_ms).saturating_add(SILENCE_GRACE_MS);
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
             registry.log_manager().remove_aside(&leftovers);
-            let mut rounds =
-                Rounds { registry, clock, checkpoint_ms, checkpointed: clock.now(), expiry_ms, expired: clock.now() };
+            let (checkpointed, expired) = (clock.now(), clock.now());
+            let mut rounds = Rounds { registry, clock, checkpoint_ms, checkpointed, expiry_ms, expired, silent_ms };
             loop {
                 let pause = Duration::from_millis(rounds.run());
                 if !matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
@@ -89,6 +95,8 @@ struct Rounds {
     checkpointed: Timestamp,
     expiry_ms: u64,
     expired: Timestamp,
+    /// A transaction that was silent for so long should have been ended.
+    silent_ms: i64,
 }
 
 impl Rounds {
@@ -121,9 +129,25 @@ impl Rounds {
             let expiration_ms = self.registry.producer_expiration_ms();
             for partition in self.registry.all() {
                 partition.log().expire_producers(now, expiration_ms);
+                name_silent_transactions(&partition, now, self.silent_ms);
             }
         }
         pause
+    }
+}
+
+/// Names in the broker's log the transactions that may hang, and so hold up all who read committed records: Kafka counts them as
+/// `PartitionsWithLateTransactionsCount`. `kafka-transactions` finds and ends them.
+fn name_silent_transactions(partition: &Partition, now: Timestamp, silent_ms: i64) {
+    for transaction in partition.log().silent_transactions(now, silent_ms).iter().take(SILENT_NAMED_MAX) {
+        warn!(
+            partition = %partition.log().topic_partition(),
+            producer_id = %transaction.id,
+            producer_epoch = %transaction.epoch,
+            start_offset = transaction.transaction_start.map(Offset::get),
+            silent_ms = now.ms_since(transaction.last_append),
+            "a transaction is open for longer than any may be; readers of committed records wait for it"
+        );
     }
 }
 

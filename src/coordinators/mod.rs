@@ -24,6 +24,7 @@ use std::sync::Arc;
 use coordinator::group::GroupShard;
 use coordinator::transaction::TransactionShard;
 use model::ErrorCode;
+use storage::producers::{EpochRule, Marker};
 use tokio::sync::watch;
 
 pub(crate) use self::handle::Later;
@@ -75,6 +76,11 @@ impl Coordinators {
     /// As [`Self::check_group`].
     pub(crate) fn check_transactional_id(&self, transactional_id: &str) -> Result<(), ErrorCode> {
         self.transactions.check(transactional_id)
+    }
+
+    /// Ends a producer's transaction in a partition of `__consumer_offsets`: its shard appends the marker and follows it.
+    pub(crate) fn end_transaction_of_groups(&self, partition: i32, marker: Marker, rule: EpochRule) -> Later<()> {
+        self.groups.end_transaction(partition, marker, rule)
     }
 
     /// The partition of `__consumer_offsets` that a group's offsets are in.

@@ -14,6 +14,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a JSON value is made where it is passed")]
 
 mod admin;
+mod committed;
 mod compaction;
 mod consumer_groups;
 mod deletion;

@@ -87,7 +87,6 @@ const TABLE: &[(&str, Cells, &str)] = &[
 const NOT_SERVED: &[&str] = &[
     "\tSaslHandshake(",
     "\tSaslAuthenticate(",
-    "\tWriteTxnMarkers(",
     "\tDescribeAcls(",
     "\tCreateAcls(",
     "\tDeleteAcls(",
