@@ -22,6 +22,7 @@ mod records;
 mod resources;
 mod telemetry;
 mod topics;
+mod transactions;
 
 use std::collections::BTreeMap;
 
