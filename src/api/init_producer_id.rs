@@ -5,8 +5,8 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use coordinator::transaction::event::{InitProducerId as Event, ProducerIdAndEpoch};
-use model::{ErrorCode, ProducerEpoch, ProducerId};
+use coordinator::transaction::event::{InitProducerId as Event, ProducerIdAndEpoch, RawProducer};
+use model::{ErrorCode, ProducerEpoch};
 use protocol::ApiKey;
 use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
@@ -36,14 +36,11 @@ impl Api for InitProducerId {
             // KIP-360: with a null transactional id the answer is a new id, whatever the client had before.
             return new_id(broker);
         };
-        let expected = match expected(&request) {
-            Ok(expected) => expected,
-            Err(code) => return Reply::now(failed(code)),
-        };
+        let expected = RawProducer { id: request.producer_id, epoch: request.producer_epoch };
         let asked = broker.coordinators.init_producer_id(Event {
             transactional_id: transactional_id.to_owned(),
             transaction_timeout_ms: request.transaction_timeout_ms,
-            expected,
+            expected: (expected.id != -1).then_some(expected),
             enable_two_phase_commit: false,
             keep_prepared_transaction: false,
         });
@@ -56,17 +53,6 @@ impl Api for InitProducerId {
             }
         })
     }
-}
-
-/// What the producer had, if it wants to go on from there.
-fn expected(request: &InitProducerIdRequest<'_>) -> Result<Option<ProducerIdAndEpoch>, ErrorCode> {
-    if request.producer_id == -1 {
-        return Ok(None);
-    }
-    // Numbers that nobody was ever given are those of nobody here.
-    let producer_id = ProducerId::new(request.producer_id).ok_or(ErrorCode::InvalidProducerIdMapping)?;
-    let producer_epoch = ProducerEpoch::new(request.producer_epoch).ok_or(ErrorCode::ProducerFenced)?;
-    Ok(Some(ProducerIdAndEpoch { producer_id, producer_epoch }))
 }
 
 fn new_id(broker: &Arc<Broker>) -> Reply<InitProducerIdResponse> {

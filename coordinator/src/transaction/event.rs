@@ -81,7 +81,7 @@ pub struct InitProducerId {
     /// Ms that a transaction may take before it is aborted.
     pub transaction_timeout_ms: i32,
     /// What the producer had, if it wants to go on from there.
-    pub expected: Option<ProducerIdAndEpoch>,
+    pub expected: Option<RawProducer>,
     /// Whether transactions have no timeout, because somebody outside decides (KIP-939). Version 6, which is not stable yet.
     pub enable_two_phase_commit: bool,
     /// Whether a transaction that is prepared is to be kept (KIP-939). Version 6, which is not stable yet.

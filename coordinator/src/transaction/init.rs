@@ -2,9 +2,9 @@
 
 use model::{ErrorCode, ProducerEpoch};
 
-use super::event::{InitProducerId, ProducerIdAndEpoch};
+use super::event::{InitProducerId, ProducerIdAndEpoch, RawProducer};
 use super::state::TransactionState;
-use super::steps::{Transaction, is_exhausted};
+use super::steps::{EPOCH_LAST, Transaction, is_exhausted};
 use super::{TransactionShard, TransactionalId, Turn, Undecided};
 
 /// What a producer begins with: the step, and the epoch that it named.
@@ -59,16 +59,11 @@ impl TransactionShard {
 
 impl TransactionalId {
     /// The next step of an id without a transaction.
-    fn begin(
-        &self,
-        turn: &mut Turn<'_>,
-        expected: Option<ProducerIdAndEpoch>,
-        timeout_ms: i32,
-    ) -> Result<Begun, Undecided> {
+    fn begin(&self, turn: &mut Turn<'_>, expected: Option<RawProducer>, timeout_ms: i32) -> Result<Begun, Undecided> {
         let now = turn.now.time;
         let epoch = self.logged.producer.producer_epoch;
-        let named = expected.map(|expected| expected.producer_epoch);
-        if named.is_none_or(|named| named == epoch) {
+        let named = expected.map(|expected| expected.epoch);
+        if named.is_none_or(|named| named == epoch.get()) {
             let last_epoch = named.map(|_| epoch);
             let producer = if is_exhausted(epoch) {
                 let producer_id = turn.fresh.take().ok_or(Undecided::NeedsId)?;
@@ -79,7 +74,7 @@ impl TransactionalId {
             return Ok((self.logged.begun(producer, timeout_ms, now), last_epoch));
         }
         // Where the epochs are used up and another one is named, Kafka throws; that producer was fenced.
-        if named == self.last_epoch && !is_exhausted(epoch) {
+        if named == self.last_epoch.map(ProducerEpoch::get) && !is_exhausted(epoch) {
             // The answer to the same request was lost: nobody else has begun since, or the last epoch would be none.
             return Ok((self.logged.begun(self.logged.producer, timeout_ms, now), self.last_epoch));
         }
@@ -111,8 +106,8 @@ fn check(turn: &Turn<'_>, request: &InitProducerId) -> Result<i32, ErrorCode> {
 }
 
 /// Whether a producer that names this identity may be the present one (KIP-360). Its epoch is judged later.
-fn may_go_on(logged: &Transaction, expected: ProducerIdAndEpoch) -> bool {
-    expected.producer_id == logged.producer.producer_id
-        // The answer that gave out the present id was lost.
-        || Some(expected.producer_id) == logged.previous_producer_id && is_exhausted(expected.producer_epoch)
+fn may_go_on(logged: &Transaction, expected: RawProducer) -> bool {
+    let had_other_id = logged.previous_producer_id.is_some_and(|previous| previous.get() == expected.id);
+    // If it had, the answer that gave out the present id was lost.
+    logged.producer.producer_id.get() == expected.id || had_other_id && expected.epoch >= EPOCH_LAST
 }

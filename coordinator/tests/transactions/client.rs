@@ -45,15 +45,12 @@ impl Client {
             return sent.clone();
         }
         let transactional_id = self.id.clone();
-        let producer = self.producer.map_or(RawProducer { id: -1, epoch: -1 }, |producer| RawProducer {
-            id: producer.producer_id.get(),
-            epoch: producer.producer_epoch.get(),
-        });
+        let producer = self.producer.map_or(RawProducer { id: -1, epoch: -1 }, raw);
         let event = match &self.wants {
             Wants::Begin(expected) => TransactionEvent::InitProducerId(InitProducerId {
                 transactional_id,
                 transaction_timeout_ms: TIMEOUT_MS,
-                expected: *expected,
+                expected: expected.map(raw),
                 enable_two_phase_commit: false,
                 keep_prepared_transaction: false,
             }),
@@ -136,6 +133,10 @@ impl Client {
     pub(crate) fn replace(&mut self, number: u64) {
         *self = Self::new(number, &self.id, self.version);
     }
+}
+
+fn raw(producer: ProducerIdAndEpoch) -> RawProducer {
+    RawProducer { id: producer.producer_id.get(), epoch: producer.producer_epoch.get() }
 }
 
 fn some_partitions(world: &mut World) -> Partitions {

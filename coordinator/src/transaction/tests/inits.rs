@@ -48,7 +48,9 @@ fn a_producer_that_goes_on_from_its_epoch_gets_the_next_and_gets_it_again() {
 #[test]
 fn a_producer_of_a_forgotten_id_may_go_on_from_anything() {
     let mut driver = Driver::new();
-    assert_eq!(driver.init_from(producer(7, 7)), Ok(producer(100, 0)));
+    let expected = Some(RawProducer { id: -2, epoch: -2 });
+    assert_eq!(driver.init_with(InitProducerId { expected, ..init_request() }), Ok(producer(100, 0)));
+    assert_eq!(driver.init_from(producer(7, 7)), Err(ErrorCode::ProducerFenced), "it is known now");
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl Driver {
     }
 
     pub(super) fn init_from(&mut self, expected: ProducerIdAndEpoch) -> Result<ProducerIdAndEpoch, ErrorCode> {
-        self.init_with(InitProducerId { expected: Some(expected), ..init_request() })
+        self.init_with(InitProducerId { expected: Some(raw(expected)), ..init_request() })
     }
 
     pub(super) fn add(

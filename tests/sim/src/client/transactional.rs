@@ -274,7 +274,7 @@ impl Client {
         let request = InitProducerId {
             transactional_id: self.id.clone(),
             transaction_timeout_ms: self.timeout_ms,
-            expected: Some(self.producer),
+            expected: Some(self.raw()),
             enable_two_phase_commit: false,
             keep_prepared_transaction: false,
         };
