@@ -16,8 +16,7 @@ use protocol::messages::write_txn_markers::{
 use storage::producers::{EpochRule, Marker, MarkerKind};
 
 use super::{Api, Reply, RequestContext};
-use crate::broker::Broker;
-use crate::coordinators::Later;
+use crate::broker::{Broker, Later};
 use crate::metadata::{Image, OFFSETS_TOPIC};
 use crate::partitions::Partition;
 

@@ -43,8 +43,8 @@ pub(crate) fn offsets_topic(config: &BrokerConfig) -> NewTopic {
     NewTopic {
         name: OFFSETS_TOPIC.to_owned(),
         partitions: config.offsets_topic_num_partitions,
-        // One broker can hold one, whatever `offsets.topic.replication.factor` says.
-        replication_factor: 1,
+        // One broker can hold one.
+        replication_factor: config.offsets_topic_replication_factor.min(1),
         configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
         ..NewTopic::default()
     }
@@ -54,7 +54,7 @@ pub(crate) fn offsets_topic(config: &BrokerConfig) -> NewTopic {
 pub(crate) fn transactions_topic(config: &BrokerConfig) -> NewTopic {
     let configs = [
         ("cleanup.policy", "compact".to_owned()),
-        ("compression.type", "producer".to_owned()),
+        ("compression.type", "uncompressed".to_owned()),
         ("min.insync.replicas", config.transaction_state_log_min_isr.to_string()),
         ("segment.bytes", config.transaction_state_log_segment_bytes.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
@@ -62,8 +62,7 @@ pub(crate) fn transactions_topic(config: &BrokerConfig) -> NewTopic {
     NewTopic {
         name: TRANSACTIONS_TOPIC.to_owned(),
         partitions: config.transaction_state_log_num_partitions,
-        // As above.
-        replication_factor: 1,
+        replication_factor: config.transaction_state_log_replication_factor.min(1),
         configs: configs.into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
         ..NewTopic::default()
     }

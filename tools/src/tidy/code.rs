@@ -54,8 +54,10 @@ impl Code {
         let mut paths = Vec::new();
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
-            let is_path = matches!(tokens.get(at + 1), Some(next) if next.text == "::");
-            if token.text == "use" {
+            let next = tokens.get(at + 1).map(|next| next.text);
+            let is_path = next == Some("::");
+            // `use<'a>` in a bound captures lifetimes.
+            if token.text == "use" && next != Some("<") {
                 at = use_tree(&tokens, at + 1, &[], &mut paths);
             } else if is_word(token.text) && is_path {
                 at = plain_path(&tokens, at, &mut paths);
@@ -147,6 +149,8 @@ fn use_group(tokens: &[Token<'_>], start: usize, prefix: &[String], paths: &mut 
     while let Some(token) = tokens.get(at) {
         match token.text {
             "}" => return at + 1,
+            // What does not end is no group; the compiler says so.
+            ";" => return at,
             "," => at += 1,
             _ => at = use_tree(tokens, at, prefix, paths),
         }
@@ -291,6 +295,12 @@ mod tests {
             named(source),
             ["1 crate::a", "2 crate::b::c", "2 crate::b::d", "3 crate::f::*", "3 crate::self", "4 storage::X"]
         );
+    }
+
+    #[test]
+    fn a_bound_that_captures_and_a_group_without_an_end_are_read_past() {
+        assert_eq!(named("fn f() -> impl X + use<> { let a = b; c::d }"), ["1 c::d"]);
+        assert_eq!(named("use a::{b; c::d"), ["1 a::b", "1 c::d"]);
     }
 
     #[test]
