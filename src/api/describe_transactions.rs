@@ -38,7 +38,7 @@ impl Api for DescribeTransactions {
             let mut transaction_states = Vec::with_capacity(asked.len());
             for (transactional_id, answer) in asked {
                 transaction_states.push(match answer.await {
-                    Ok(described) => state(transactional_id, described),
+                    Ok(described) => state(transactional_id, &described),
                     Err(code) => failed(transactional_id, code),
                 });
             }
@@ -47,7 +47,7 @@ impl Api for DescribeTransactions {
     }
 }
 
-fn state(transactional_id: String, described: DescribedTransaction) -> TransactionState {
+fn state(transactional_id: String, described: &DescribedTransaction) -> TransactionState {
     let topics = described.partitions.topics().map(|(topic, indexes)| TopicData {
         topic: topic.as_str().to_owned(),
         partitions: indexes.iter().map(|index| index.get()).collect(),

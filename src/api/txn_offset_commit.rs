@@ -128,10 +128,12 @@ impl Commit {
 
 /// The transaction coordinator's code, as a client of this version is told (KIP-890).
 fn told(code: ErrorCode, version: i16) -> ErrorCode {
-    match code {
-        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
-        ErrorCode::TransactionAbortable if version < ABORTABLE_FROM => ErrorCode::InvalidTxnState,
-        code => code,
+    if code == ErrorCode::ProducerFenced {
+        ErrorCode::InvalidProducerEpoch
+    } else if code == ErrorCode::TransactionAbortable && version < ABORTABLE_FROM {
+        ErrorCode::InvalidTxnState
+    } else {
+        code
     }
 }
 

@@ -66,7 +66,7 @@ impl<S: Shard> Handle<S> {
     pub(super) fn start(
         images: &Images,
         clock: Clock,
-        hands: S::Hands,
+        hands: &S::Hands,
         (running, stopping): (&mut CoordinatorThreads, &watch::Receiver<bool>),
     ) -> io::Result<Self> {
         let limits = S::limits(&images.now().broker);

@@ -55,10 +55,10 @@ impl Coordinators {
     ) -> io::Result<(Self, CoordinatorThreads)> {
         let mut running = CoordinatorThreads::default();
         let images = metadata.images();
-        let groups = Arc::new(Handle::start(images, clock, (), (&mut running, stopping))?);
+        let groups = Arc::new(Handle::start(images, clock, &(), (&mut running, stopping))?);
         let producer_ids = Arc::clone(metadata.producer_ids());
         let hands = Hands { images: images.clone(), clock, producer_ids, groups: Arc::clone(&groups) };
-        let transactions = Handle::start(images, clock, hands, (&mut running, stopping))?;
+        let transactions = Handle::start(images, clock, &hands, (&mut running, stopping))?;
         Ok((Self { groups, transactions }, running))
     }
 

@@ -191,8 +191,8 @@ impl<S: Shard> CoordinatorThread<S> {
 
     fn on_released(&mut self, released: Released<S>) {
         match released {
-            Released::Sent(Effects { partition, life, effects }) => {
-                for effect in effects {
+            Released::Sent(Effects { partition, life, decided }) => {
+                for effect in decided {
                     let (deed, partition) = (S::perform(&self.hands, effect), Arc::clone(&partition));
                     self.deeds.spawn_local(async move { Done { partition, life, report: deed.await } });
                 }

@@ -217,13 +217,11 @@ impl GroupShard {
 
     /// Only offsets are written in transactions; anything else counts as if it were not in one, as in Kafka.
     fn apply_in_transaction(&mut self, record: &GroupRecord, producer: ProducerId) -> Result<(), ReplayError> {
-        match record {
-            GroupRecord::OffsetCommit(key, Some(value)) => {
-                self.apply_pending(key, value, producer);
-                Ok(())
-            }
-            record => self.apply(record),
-        }
+        let GroupRecord::OffsetCommit(key, Some(value)) = record else {
+            return self.apply(record);
+        };
+        self.apply_pending(key, value, producer);
+        Ok(())
     }
 
     /// The one way to change what the log holds.

@@ -185,19 +185,23 @@ fn transactional<'f>(data: &PartitionProduceData<'f>) -> Option<UncheckedBatch<'
 /// What a client of this version is told (KIP-890): codes that its version knows, and for what will pass one that makes it
 /// send again without looking for another broker first.
 fn told(code: ErrorCode, version: i16) -> Refusal {
-    match code {
-        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch.into(),
-        ErrorCode::TransactionAbortable if version < ABORTABLE_FROM => not_added(),
-        ErrorCode::InvalidTxnState => not_added(),
-        ErrorCode::ConcurrentTransactions if version >= ADDS_FROM => code.into(),
-        ErrorCode::ConcurrentTransactions
-        | ErrorCode::CoordinatorLoadInProgress
-        | ErrorCode::CoordinatorNotAvailable
-        | ErrorCode::NotCoordinator => {
-            let message = "Unable to verify the partition has been added to the transaction. Underlying error: ";
-            Refusal::because(ErrorCode::NotEnoughReplicas, format!("{message}{}", code.name()))
-        }
-        code => code.into(),
+    let passes = [
+        ErrorCode::ConcurrentTransactions,
+        ErrorCode::CoordinatorLoadInProgress,
+        ErrorCode::CoordinatorNotAvailable,
+        ErrorCode::NotCoordinator,
+    ];
+    let knows_concurrent = code == ErrorCode::ConcurrentTransactions && version >= ADDS_FROM;
+    let is_not_added = code == ErrorCode::TransactionAbortable && version < ABORTABLE_FROM;
+    if code == ErrorCode::ProducerFenced {
+        ErrorCode::InvalidProducerEpoch.into()
+    } else if is_not_added || code == ErrorCode::InvalidTxnState {
+        not_added()
+    } else if passes.contains(&code) && !knows_concurrent {
+        let message = "Unable to verify the partition has been added to the transaction. Underlying error: ";
+        Refusal::because(ErrorCode::NotEnoughReplicas, format!("{message}{}", code.name()))
+    } else {
+        code.into()
     }
 }
 

@@ -88,9 +88,9 @@ impl Coordinators {
     pub(crate) fn transactional_offset_commit(
         &self,
         request: OffsetCommit,
-        commit: TransactionalCommit,
+        TransactionalCommit(vouched): TransactionalCommit,
     ) -> Later<OffsetCommitReply> {
-        self.groups.ask_in_transaction(GroupEvent::OffsetCommit(request), commit.0, |reply| {
+        self.groups.ask_in_transaction(GroupEvent::OffsetCommit(request), vouched, |reply| {
             if let GroupReply::OffsetCommit(reply) = reply { Some(reply) } else { None }
         })
     }

@@ -22,7 +22,7 @@ pub(in super::super) struct Held<S: Shard> {
 pub(in super::super) struct Effects<S: Shard> {
     pub(in super::super) partition: Arc<Partition>,
     pub(in super::super) life: u64,
-    pub(in super::super) effects: Vec<S::Effect>,
+    pub(in super::super) decided: Vec<S::Effect>,
 }
 
 /// What became of what was held.

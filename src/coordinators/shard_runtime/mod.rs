@@ -280,13 +280,13 @@ impl<S: Shard> ShardRuntime<S> {
         }
         let Turn { replies, effects, .. } = std::mem::take(&mut self.turn);
         if !replies.is_empty() || !effects.is_empty() {
-            let effects = Effects { effects, ..self.no_effects() };
+            let effects = Effects { decided: effects, ..self.no_effects() };
             self.held.push(Held { replies, effects, ..self.nothing_held() });
         }
     }
 
     fn no_effects(&self) -> Effects<S> {
-        Effects { partition: Arc::clone(&self.partition), life: self.life, effects: Vec::new() }
+        Effects { partition: Arc::clone(&self.partition), life: self.life, decided: Vec::new() }
     }
 
     fn nothing_held(&self) -> Held<S> {
