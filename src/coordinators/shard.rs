@@ -2,9 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::shard::{Now, Outcome, Producer, ReplayError, ReplyTo};
-use model::config::BrokerConfig;
+use model::config::{BrokerConfig, CompressionType};
 use model::{ErrorCode, Tick};
 use storage::producers::Marker;
 
@@ -88,6 +89,10 @@ pub(super) struct Limits {
     pub(super) queue_max: usize,
     /// How many bytes of the log are read and replayed at once.
     pub(super) load_bytes: u32,
+    /// How long an answer may wait for what it rests on; `None` for as long as it takes.
+    pub(super) answered_within: Option<Duration>,
+    /// What batches are compressed with.
+    pub(super) compression: CompressionType,
 }
 
 /// What all events of a turn share.

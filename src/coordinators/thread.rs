@@ -179,11 +179,12 @@ impl<S: Shard> CoordinatorThread<S> {
 
     /// Lets answers go, and effects begin, when they may.
     fn hold(&mut self, held: Vec<Held<S>>) {
+        let within = S::limits(&self.image.broker).answered_within;
         for held in held {
             match held.release_if_durable() {
                 Ok(released) => self.on_released(released),
                 Err(held) => {
-                    self.releases.spawn_local(held.release_when_durable());
+                    self.releases.spawn_local(held.release_when_durable(within));
                 }
             }
         }

@@ -259,6 +259,10 @@ config_table! {
         /// Bytes of the text that a consumer may store with an offset.
         offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes", default 4096;
 
+        /// Milliseconds that a change of a group may take to become durable. After that whoever waits for it is told to ask again,
+        /// and whether the change happened is not known.
+        offsets_commit_timeout_ms: i32 = "offsets.commit.timeout.ms", default 5_000, valid AtLeast(1);
+
         /// Bytes of `__consumer_offsets` that are read at a time when a partition's groups are loaded.
         offsets_load_buffer_size: i32 = "offsets.load.buffer.size", default 5_242_880, valid AtLeast(1);
 
@@ -269,6 +273,10 @@ config_table! {
         /// Minutes for which a committed offset is kept, from when its group has no members any more, or no longer
         /// subscribes to the topic; without a group, from the commit.
         offsets_retention_minutes: i32 = "offsets.retention.minutes", default 10_080, valid AtLeast(1);
+
+        /// The codec of the batches that the broker writes to `__consumer_offsets`: 0 for none, 1 for gzip, 2 for snappy, 3 for
+        /// lz4, 4 for zstd.
+        offsets_topic_compression_codec: i32 = "offsets.topic.compression.codec", default 0, valid Between(0, 4);
 
         /// Partitions of `__consumer_offsets` when it is created; must not change after that.
         offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", default 50, valid AtLeast(1);

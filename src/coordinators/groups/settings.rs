@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::group::{GroupOverrides, GroupSettings, MigrationPolicy};
-use model::config::{BrokerConfig, GroupMigrationPolicy};
+use model::config::{BrokerConfig, CompressionType, GroupMigrationPolicy};
 
 use super::super::shard::Limits;
 use crate::metadata::{Image, OFFSETS_TOPIC};
@@ -17,6 +18,14 @@ pub(super) fn limits(config: &BrokerConfig) -> Limits {
         threads: usize::try_from(config.group_coordinator_threads).unwrap_or(1),
         queue_max: usize::try_from(config.group_coordinator_queue_max).unwrap_or(1),
         load_bytes: u32::try_from(config.offsets_load_buffer_size).unwrap_or(u32::MAX),
+        answered_within: Some(Duration::from_millis(u64::from(config.offsets_commit_timeout_ms.unsigned_abs()))),
+        compression: match config.offsets_topic_compression_codec {
+            1 => CompressionType::Gzip,
+            2 => CompressionType::Snappy,
+            3 => CompressionType::Lz4,
+            4 => CompressionType::Zstd,
+            _ => CompressionType::Producer,
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answers and effects that are held until what they rest on is durable.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{ErrorCode, Offset};
 
@@ -39,8 +40,18 @@ impl<S: Shard> Held<S> {
         if self.partition.high_watermark() < self.end { Err(self) } else { Ok(self.send()) }
     }
 
-    /// Waits until all may go. If it never may, everybody is told so.
-    pub(in super::super) async fn release_when_durable(self) -> Released<S> {
+    /// Waits until all may go. If it never may, everybody is told so; whoever waits for an answer waits `within` at most.
+    pub(in super::super) async fn release_when_durable(mut self, within: Option<Duration>) -> Released<S> {
+        if let Some(within) = within {
+            // Cancel-safe: a dropped wait is forgotten. What became of this one is seen again below.
+            let waited = tokio::time::timeout(within, self.partition.committed(self.end)).await;
+            if waited.is_err() {
+                // As Kafka answers a write that takes too long.
+                for (answer_to, _) in self.replies.drain(..) {
+                    tell(answer_to, Err(ErrorCode::CoordinatorNotAvailable));
+                }
+            }
+        }
         while self.partition.committed(self.end).await.is_err() {
             // A wait also ends when the broker stops, and the sync that it waited for is still under way.
             if self.partition.log().is_offline() || self.partition.is_retired() {

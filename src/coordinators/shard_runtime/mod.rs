@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 pub(super) use self::held::{Effects, Held, Released};
 pub(super) use self::turn::stamp;
 
-use self::turn::{Turn, Unfit};
+use self::turn::{Turn, Unfit, in_codec};
 use super::handle::{AnswerTo, Asked, Vouched, tell};
 use super::loading::Loading;
 use super::shard::{Decision, Shard, World};
@@ -271,7 +271,8 @@ impl<S: Shard> ShardRuntime<S> {
     /// Appends what there is of the turn. Its answers rest on that, and on all that was appended before.
     fn append(&mut self, world: &World<'_, S>) {
         if let Some((batch, verified)) = self.turn.take_batch() {
-            match self.partition.append(&batch.checked(), verified, world.now.time) {
+            let checked = in_codec(&batch, S::limits(&world.image.broker).compression, &self.partition.config());
+            match self.partition.append(&checked, verified, world.now.time) {
                 Ok(storage::Appended::Written(placed) | storage::Appended::Duplicate(placed)) => {
                     self.end = placed.last_offset.checked_add(1).unwrap_or(placed.last_offset);
                 }

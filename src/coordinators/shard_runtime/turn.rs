@@ -2,8 +2,8 @@
 
 use coordinator::shard::{Producer, Record};
 use model::Timestamp;
-use model::config::TopicConfig;
-use storage::batch::{BatchBuilder, BatchFull, NewRecord, OwnedBatch, ProducerBatch};
+use model::config::{CompressionType, TopicConfig};
+use storage::batch::{BatchBuilder, BatchFull, CheckedBatch, NewRecord, OwnedBatch, ProducerBatch};
 use storage::producers::Verified;
 
 use super::super::handle::{AnswerTo, Vouched};
@@ -113,10 +113,24 @@ fn new_record(record: &Record, timestamp: Timestamp) -> NewRecord<'_> {
     NewRecord { timestamp, key: Some(&record.key), value: record.value.as_deref(), ..NewRecord::default() }
 }
 
+/// The batch as it is appended. One that would be too large when it is compressed stays as it is.
+pub(super) fn in_codec<'a>(
+    batch: &'a OwnedBatch,
+    compression_type: CompressionType,
+    config: &TopicConfig,
+) -> CheckedBatch<'a> {
+    if compression_type == CompressionType::Producer {
+        return batch.checked();
+    }
+    let config = TopicConfig { compression_type, ..config.clone() };
+    batch.checked().in_codec_of(&config).unwrap_or_else(|_| batch.checked())
+}
+
 #[cfg(test)]
 mod tests {
     use coordinator::group::GroupShard;
     use model::{ProducerEpoch, ProducerId};
+    use storage::compression::Codec;
 
     use super::*;
 
@@ -149,6 +163,24 @@ mod tests {
         assert!(turn.take_batch().is_none());
         turn.add((&[record(900)], None), time, &config).unwrap();
         assert!(turn.take_batch().is_some());
+    }
+
+    #[test]
+    fn a_batch_is_compressed_unless_it_would_be_too_large_then() {
+        let (mut turn, time) = (Turn::<GroupShard>::default(), Timestamp::new(5));
+        turn.add((&[record(300), record(300)], None), time, &config(1000)).unwrap();
+        let (batch, _) = turn.take_batch().unwrap();
+        let of = |compression_type, config: &TopicConfig| in_codec(&batch, compression_type, config).codec();
+        assert_eq!(of(CompressionType::Producer, &config(1000)), Codec::None);
+        assert_eq!(of(CompressionType::Zstd, &config(1000)), Codec::Zstd);
+        assert_eq!(of(CompressionType::Zstd, &config(62)), Codec::None);
+        let compressed = in_codec(&batch, CompressionType::Lz4, &config(1000));
+        let header = compressed.header_at(model::Offset::ZERO, model::LeaderEpoch::ZERO);
+        let bytes = [header.as_slice(), compressed.payload()].concat();
+        assert!(bytes.len() < batch.to_vec().len());
+        let view = storage::batch::BatchView::parse(&bytes).unwrap();
+        assert!(view.crc_is_right());
+        assert_eq!(view.records(1000).next_record().unwrap().unwrap().record.value, Some([2; 300].as_slice()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use coordinator::transaction::{TransactionSettings, TransactionVersion};
-use model::config::BrokerConfig;
+use model::config::{BrokerConfig, CompressionType};
 
 use super::super::shard::Limits;
 use crate::metadata::{Image, TRANSACTION_VERSION, TRANSACTIONS_TOPIC};
@@ -14,6 +14,8 @@ pub(super) fn limits(config: &BrokerConfig) -> Limits {
         threads: usize::try_from(config.transaction_coordinator_threads).unwrap_or(1),
         queue_max: usize::try_from(config.transaction_coordinator_queue_max).unwrap_or(1),
         load_bytes: u32::try_from(config.transaction_state_log_load_buffer_size).unwrap_or(u32::MAX),
+        answered_within: None,
+        compression: CompressionType::Producer,
     }
 }
 

@@ -233,7 +233,11 @@ impl<'a> CheckedBatch<'a> {
     }
 
     /// The same records in the codec that the topic asks for; the batch itself where it asks for none, or has it already.
-    fn in_codec_of(mut self, config: &TopicConfig) -> Result<Self, BatchError> {
+    ///
+    /// # Errors
+    /// [`BatchError::TooLarge`] if the batch would be larger than the topic takes, [`BatchError::Record`] for a level that the
+    /// codec does not have.
+    pub fn in_codec_of(mut self, config: &TopicConfig) -> Result<Self, BatchError> {
         let Some((codec, level)) = recode::wanted(config).filter(|(codec, _)| *codec != self.codec) else {
             return Ok(self);
         };

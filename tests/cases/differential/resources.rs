@@ -200,10 +200,9 @@ fn resources_with_configs_are_listed() {
 }
 
 /// Kafka's keys of groups and their offsets. Not here: those of kinds of groups that do not exist yet, what Kafka keeps to
-/// itself, and how its coordinator works inside (`group.consumer.assignor.offload.enable`, `offsets.commit.timeout.ms`,
-/// `offsets.topic.compression.codec`, and of `group.coordinator.` `append.linger.ms`, `background.threads` and
-/// `cached.buffer.max.bytes`).
-const OF_GROUPS: [&str; 23] = [
+/// itself, and how its coordinator works inside (`group.consumer.assignor.offload.enable`, and of `group.coordinator.`
+/// `append.linger.ms`, `background.threads` and `cached.buffer.max.bytes`).
+const OF_GROUPS: [&str; 25] = [
     "group.consumer.assignment.interval.ms",
     "group.consumer.assignors",
     "group.consumer.heartbeat.interval.ms",
@@ -222,9 +221,11 @@ const OF_GROUPS: [&str; 23] = [
     "group.max.size",
     "group.min.session.timeout.ms",
     "offset.metadata.max.bytes",
+    "offsets.commit.timeout.ms",
     "offsets.load.buffer.size",
     "offsets.retention.check.interval.ms",
     "offsets.retention.minutes",
+    "offsets.topic.compression.codec",
     "offsets.topic.num.partitions",
     "offsets.topic.segment.bytes",
 ];
