@@ -41,6 +41,8 @@ const TABLE: &[(&str, Cells, &str)] = &[
     ("ConfigCommand", Between("  num.network.threads=", ""), "by default one for each processor"),
     ("ConfigCommand", Between("  offsets.topic.replication.factor=", ""), "the real Kafka is given one that fits one broker"),
     ("ConfigCommand", Between("  process.roles=", ""), "ours has a default"),
+    ("ConfigCommand", Between("  transaction.state.log.min.isr=", ""), "the real Kafka is given one that fits one broker"),
+    ("ConfigCommand", Between("  transaction.state.log.replication.factor=", ""), "the real Kafka is given one that fits one broker"),
     ("FeatureCommand", Between("Epoch: ", ""), "an offset of the metadata log, to which Kafka writes all the time"),
     ("FeatureCommand", Lines(&["Feature: eligible.leader.replicas.version", "Feature: share.version",
         "Feature: streams.version"]), "not advertised yet"),

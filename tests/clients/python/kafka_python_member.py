@@ -22,6 +22,8 @@ class Member(ConsumerRebalanceListener):
             session_timeout_ms=arguments.session_ms,
             heartbeat_interval_ms=HEARTBEAT_MS,
             max_poll_records=BATCH_MAX,
+            # A leader that assigned before it knew the topic's partitions looks again after this, which is 5 minutes by default.
+            metadata_max_age_ms=5000,
         )
         self.topic = arguments.topic
         self.owned = set()
