@@ -1,6 +1,7 @@
-//! Which partition of `__consumer_offsets` a group belongs to: as in Kafka, so that its tools look in the right place.
+//! Which partition of an internal topic a group or a transactional id belongs to: as in Kafka, so that its tools look in
+//! the right place.
 
-/// The partition of a group, of `count`.
+/// The partition of a group or a transactional id, of `count`.
 pub(super) fn partition_of(group_id: &str, count: i32) -> i32 {
     match java_hash(group_id).checked_abs() {
         Some(hash) => hash.checked_rem(count).unwrap_or(0),
