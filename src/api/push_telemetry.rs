@@ -65,7 +65,7 @@ fn decompressed(codec: Codec, bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>,
     }
     let limit = model::num::u64_from_usize(bytes_max);
     let mut metrics = Vec::new();
-    let stream = decompress(codec, bytes).map_err(|_| ErrorCode::InvalidRecord)?;
+    let stream = decompress(codec, bytes, limit).map_err(|_| ErrorCode::InvalidRecord)?;
     stream.take(limit + 1).read_to_end(&mut metrics).map_err(|_| ErrorCode::InvalidRecord)?;
     if metrics.len() > bytes_max { Err(ErrorCode::InvalidRecord) } else { Ok(metrics) }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use coordinator::shard::{Producer, ReplayError};
 use model::{Offset, ProducerEpoch, ProducerId};
-use storage::batch::{BatchView, RecordFault, ViewError};
+use storage::batch::{BatchView, DecompressionLimits, RecordFault, ViewError};
 use storage::error::ReadError;
 use storage::producers::Marker;
 use storage::{PartitionLog, ReadSpec};
@@ -18,7 +18,7 @@ use crate::metadata::Image;
 use crate::partitions::Partition;
 
 /// The largest record that is read back, bytes: larger than any that is written.
-const RECORD_BYTES_MAX: u32 = 64 << 20;
+const LIMITS: DecompressionLimits = DecompressionLimits::bytes(64 << 20);
 /// Bytes to which the records of one batch may decompress: a tool can write batches, and a small one can claim much.
 const BATCH_BYTES_MAX: usize = 256 << 20;
 /// Damaged records that are named in the broker's log; the others are counted.
@@ -120,7 +120,7 @@ impl<S: Shard> Loading<S> {
         }
         let is_right = batch.crc_is_right();
         let producer = producer_of(batch);
-        let mut records = batch.records(RECORD_BYTES_MAX);
+        let mut records = batch.records(LIMITS);
         let mut bytes = 0_usize;
         loop {
             let record = match records.next_record() {

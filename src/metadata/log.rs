@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::config::{FlushMode, TopicConfig};
 use model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName, TopicPartition};
-use storage::batch::{BatchBuilder, BatchFull, BatchView, NewRecord, RecordFault, ViewError};
+use storage::batch::{BatchBuilder, BatchFull, BatchView, DecompressionLimits, NewRecord, RecordFault, ViewError};
 use storage::error::{AppendError, ReadError, StorageError, SyncError};
 use storage::{Appended, LogManager, PartitionLog, ReadSpec};
 
@@ -25,7 +25,7 @@ const ID: TopicId = TopicId::from_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 /// Bytes read at once while it is replayed.
 const READ_BYTES: u32 = 1 << 20;
 /// The largest record that is read back, bytes: larger than any that is written.
-const RECORD_BYTES_MAX: u32 = 64 << 20;
+const LIMITS: DecompressionLimits = DecompressionLimits::bytes(64 << 20);
 
 /// Why the metadata cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -266,7 +266,7 @@ fn replay_batches(state: &mut State, mut bytes: &[u8], mut from: Offset) -> Resu
             return Err(MetadataLogError::Checksum { offset: from.get() });
         }
         let unreadable = |error| MetadataLogError::Records { offset: from.get(), error };
-        let mut records = batch.records(RECORD_BYTES_MAX);
+        let mut records = batch.records(LIMITS);
         while let Some(record) = records.next_record().map_err(unreadable)? {
             let offset = record.offset;
             if offset < from.get() {

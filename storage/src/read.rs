@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use model::{LeaderEpoch, Offset, Timestamp};
 
+use crate::batch::DecompressionLimits;
 use crate::disk::is_refusal;
 use crate::error::ReadError;
 use crate::log_slice::{FileRange, LogSlice};
@@ -92,8 +93,9 @@ impl PartitionLog {
     pub fn offset_for_timestamp(&self, at_or_after: Timestamp, upto: Offset) -> Result<Option<FoundOffset>, ReadError> {
         let (start, end) = self.bounds()?;
         let upto = upto.min(end);
+        let limits = DecompressionLimits::of(&self.config());
         for segment in self.published.segments.load().from(start) {
-            let found = segment.first_at_or_after(at_or_after, start, upto);
+            let found = segment.first_at_or_after(at_or_after, start, upto, limits);
             if let Some(found) = found.map_err(|error| self.failed(segment, error))? {
                 self.check_still_online()?;
                 return Ok(Some(found.into()));
@@ -110,10 +112,11 @@ impl PartitionLog {
     pub fn max_timestamp(&self, upto: Offset) -> Result<Option<FoundOffset>, ReadError> {
         let (start, end) = self.bounds()?;
         let upto = upto.min(end);
+        let limits = DecompressionLimits::of(&self.config());
         let segments = self.published.segments.load();
         let mut from = start;
         while let Some((segment, last_offset)) = self.latest_batch(&segments, from..upto)? {
-            let found = segment.record_with_max_timestamp(last_offset, start);
+            let found = segment.record_with_max_timestamp(last_offset, start, limits);
             if let Some(found) = found.map_err(|error| self.failed(segment, error))? {
                 self.check_still_online()?;
                 return Ok(Some(found.into()));

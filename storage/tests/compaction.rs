@@ -11,10 +11,10 @@ mod compaction {
     use std::path::Path;
     use std::sync::Arc;
 
-    use model::config::{CleanupPolicy, TopicConfig};
+    use model::config::{CleanupPolicy, CompressionType, TopicConfig};
     use model::{Offset, ProducerEpoch, ProducerId, Timestamp};
     use proptest::prelude::*;
-    use storage::batch::{BatchBuilder, BatchView, NewRecord};
+    use storage::batch::{BatchBuilder, BatchView, DecompressionLimits, NewRecord};
     use storage::disk::{OpenMode, SimulatedDisk};
     use storage::producers::{EpochRule, Marker, MarkerKind, Verified};
     use storage::{Appended, CleanError, CleanOptions, Disk, LogManager, PartitionLog, ReadSpec};
@@ -121,7 +121,7 @@ mod compaction {
             let view = BatchView::parse(rest).unwrap();
             assert!(view.crc_is_right() && view.header().base_offset > end);
             end = view.last_offset().unwrap();
-            let mut records = view.records(1 << 20);
+            let mut records = view.records(DecompressionLimits::bytes(1 << 20));
             while let Some(record) = records.next_record().unwrap() {
                 assert!(record.offset <= end);
                 found.push((record.offset, record.record.key.unwrap()[1], record.record.value.map(|value| value[0])));
@@ -181,6 +181,24 @@ mod compaction {
     }
 
     #[test]
+    fn a_batch_too_large_to_be_looked_into_stays_and_the_rest_is_cleaned() {
+        let recoded = TopicConfig { compression_type: CompressionType::Zstd, ..config() };
+        let given = new_log(recoded.clone());
+        let log = &given.log;
+        let append = |bytes: &[u8]| log.append(&checked(bytes, &recoded), epoch(0), NOW).unwrap();
+        append(&keyed(&[(1, Some(1)), (2, Some(2)), (3, Some(3)), (1, Some(4))], NOW));
+        append(&keyed(&[(2, Some(5))], NOW));
+        append(&keyed(&[(2, Some(6))], NOW));
+        roll(log);
+        // Each record has 27 bytes; a batch of four is now more than may be looked at.
+        log.set_config(Arc::new(TopicConfig { max_decompressed_batch_bytes: 60, ..recoded.clone() }));
+        assert!(clean(log));
+        let expected = [(0, 1, Some(1)), (1, 2, Some(2)), (2, 3, Some(3)), (3, 1, Some(4)), (5, 2, Some(6))];
+        assert_eq!(records(log), expected);
+        assert_eq!(log.first_dirty_offset(), offset(6));
+    }
+
+    #[test]
     fn a_tombstone_stays_until_its_horizon_which_is_written_into_the_batch() {
         let given = new_log(config());
         let log = &given.log;
@@ -195,7 +213,7 @@ mod compaction {
         assert!(header.attributes.has_delete_horizon());
         assert_eq!(header.base_timestamp, NOW.get() + DELETE_RETENTION_MS);
         assert_eq!(header.max_timestamp, NOW.get() - 77);
-        let mut read = view.records(1 << 20);
+        let mut read = view.records(DecompressionLimits::bytes(1 << 20));
         assert_eq!(read.next_record().unwrap().unwrap().timestamp, NOW.get() - 77, "clients see the time that it had");
         // It goes with a later cleaning, not before the horizon.
         append_bytes(log, &keyed(&[(3, Some(3))], NOW));

@@ -1,4 +1,4 @@
-//! The configs of a topic: Kafka 4.4's, and two of ours.
+//! The configs of a topic: Kafka 4.4's, and three of ours.
 //!
 //! Not here: the topic configs of Kafka that one broker without tiers cannot honour; they are in [`super::topic_fixed`].
 
@@ -62,7 +62,13 @@ config_table! {
         max_compaction_lag_ms: i64 = "max.compaction.lag.ms", default i64::MAX, valid AtLeast(1),
             broker &[same("log.cleaner.max.compaction.lag.ms")];
 
-        /// Bytes to which the records of one batch may decompress where the broker has to look into them.
+        /// Bytes to which the records of one batch may decompress where the broker has to look into them. A batch with more is
+        /// refused by a topic that looks into batches on produce, and left as it is by compaction. Not a key of Kafka's.
+        max_decompressed_batch_bytes: i32 =
+            "max.decompressed.batch.bytes", default 64 << 20, valid Between(1, 2_147_483_639),
+            broker &[same("max.decompressed.batch.bytes")];
+
+        /// Bytes to which one record may decompress where the broker has to look into it.
         max_decompressed_message_bytes: i32 =
             "max.decompressed.message.bytes", default 2_147_483_639, valid Between(1, 2_147_483_639),
             broker &[same("max.decompressed.message.bytes")];

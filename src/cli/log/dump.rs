@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use storage::batch::{BatchRecord, BatchView};
+use storage::batch::{BatchRecord, BatchView, DecompressionLimits};
 use storage::producers::{Marker, MarkerKind, ProducerTable};
 use storage::{AbortedTransaction, IndexEntry, OffsetEntry, TimeEntry};
 
@@ -19,7 +19,7 @@ use crate::cli::json::put;
 use crate::cli::{OutputFormat, output};
 
 /// Bytes of a record that are held at once; a larger one is told and not shown.
-pub(super) const RECORD_SIZE_MAX: u32 = 1 << 28;
+pub(super) const LIMITS: DecompressionLimits = DecompressionLimits::bytes(1 << 30);
 
 /// Prints what is in `paths`.
 pub(super) fn run(paths: &[PathBuf], records: bool, format: OutputFormat) -> Result<(), CliError> {
@@ -97,7 +97,7 @@ impl<W: Write> Dump<W> {
     }
 
     fn batch_records(&mut self, path: &Path, batch: &BatchView<'_>) -> Result<bool, CliError> {
-        let mut records = batch.records(RECORD_SIZE_MAX);
+        let mut records = batch.records(LIMITS);
         loop {
             match records.next_record() {
                 Ok(None) => return Ok(true),

@@ -180,7 +180,10 @@ mod tests {
         assert!(bytes.len() < batch.to_vec().len());
         let view = storage::batch::BatchView::parse(&bytes).unwrap();
         assert!(view.crc_is_right());
-        assert_eq!(view.records(1000).next_record().unwrap().unwrap().record.value, Some([2; 300].as_slice()));
+        assert_eq!(
+            view.records(storage::batch::DecompressionLimits::bytes(1000)).next_record().unwrap().unwrap().record.value,
+            Some([2; 300].as_slice())
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::error::{BatchError, RecordFault, RecordProblem, RejectedRecords};
+use super::limits::DecompressionLimits;
 use super::recode;
 use super::view::{BatchView, ViewError};
 use super::walk::{RecordRules, TimestampRule, walk_records};
@@ -139,7 +140,7 @@ impl<'a> UncheckedBatch<'a> {
                     after_max_ms: config.message_timestamp_after_max_ms,
                 },
             },
-            decompressed_size_max: u32::try_from(config.max_decompressed_message_bytes).unwrap_or(0),
+            limits: DecompressionLimits::of(config),
         };
         let is_recoded = recode::wanted(config).is_some_and(|(wanted, _)| wanted != codec);
         let open = codec == Codec::None || rules.key_required || config.validate_compressed_records || is_recoded;
@@ -243,7 +244,12 @@ impl<'a> CheckedBatch<'a> {
         };
         let header_size = u64_from_usize(HEADER_SIZE);
         let size_max = u64::try_from(config.max_message_bytes).unwrap_or(0);
-        let recoded = recode::recode(&self.payload, self.codec, (codec, level), size_max.saturating_sub(header_size));
+        let recoded = recode::recode(
+            &self.payload,
+            (self.codec, DecompressionLimits::of(config).batch),
+            (codec, level),
+            size_max.saturating_sub(header_size),
+        );
         // The records were all read before, so it is the codec that is at fault.
         let recoded =
             recoded.map_err(|error| BatchError::Record { index: 0, fault: RecordFault::Decompress(error) })?;

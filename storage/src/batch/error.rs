@@ -154,16 +154,31 @@ pub enum RecordFault {
         offset_delta: i32,
     },
     /// More bytes than may be looked at.
-    #[error("it has {size} bytes when decompressed, the limit is {limit}")]
+    #[error("it has {size} bytes when decompressed, the limit (max.decompressed.message.bytes) is {limit}")]
     TooLarge {
         /// Bytes that it has, or claims.
-        size: u64,
+        size: u32,
         /// The limit, from `max.decompressed.message.bytes` or from the reader.
-        limit: u64,
+        limit: u32,
+    },
+    /// With those before it in its batch, more bytes than may be looked at.
+    #[error(
+        "the records up to it have more bytes when decompressed than the limit (max.decompressed.batch.bytes), {limit}"
+    )]
+    BatchTooLarge {
+        /// The limit, from `max.decompressed.batch.bytes` or from the reader.
+        limit: u32,
     },
     /// The compressed bytes are not what the codec expects.
     #[error("the compressed records are damaged: {0}")]
     Decompress(#[source] std::io::Error),
+}
+
+impl RecordFault {
+    /// Whether the bytes may be good, and are only more than may be looked at.
+    pub(crate) const fn is_limit(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::BatchTooLarge { .. })
+    }
 }
 
 impl From<model::wire::WireError> for RecordFault {

@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod error;
+mod limits;
 mod rebuild;
 mod recode;
 mod record;
@@ -17,9 +18,10 @@ mod walk;
 pub use build::{BatchBuilder, BatchFull, NewRecord, OwnedBatch};
 pub use check::{CheckedBatch, ProducerBatch, UncheckedBatch};
 pub use error::{BatchError, RecordError, RecordFault, RecordProblem, RejectedRecords};
+pub use limits::DecompressionLimits;
 pub(crate) use rebuild::{RebuiltBatch, without_records};
 pub use record::{Headers, Record};
-pub use records::{BatchRecord, Records};
+pub use records::{BatchRecord, RecordHead, Records};
 pub use view::{BatchView, ViewError};
 
 #[cfg(test)]

@@ -31,11 +31,11 @@ pub(super) const fn wanted(config: &TopicConfig) -> Option<(Codec, Level)> {
 /// The payload is not what its codec expects, or the level is none of the other codec's.
 pub(super) fn recode(
     payload: &[u8],
-    from: Codec,
+    (from, decompressed_size_max): (Codec, u32),
     (to, level): (Codec, Level),
     size_max: u64,
 ) -> io::Result<Option<Vec<u8>>> {
-    let mut records = decompress(from, payload)?;
+    let mut records = decompress(from, payload, u64::from(decompressed_size_max))?;
     let mut encoder = Encoder::new(to, level, Vec::new())?;
     let mut piece = vec![0; PIECE_BYTES];
     loop {

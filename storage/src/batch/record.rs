@@ -76,7 +76,7 @@ pub(super) fn read_head<S: Source>(source: &mut S) -> Result<Head<S::Field>, Rec
 }
 
 #[inline]
-fn read_nullable<S: Source>(source: &mut S) -> Result<Option<S::Field>, RecordFault> {
+pub(super) fn read_nullable<S: Source>(source: &mut S) -> Result<Option<S::Field>, RecordFault> {
     // Kafka takes any negative length for null, not only -1.
     match u32::try_from(source.varint()?) {
         Ok(length) => source.field(length).map(Some),

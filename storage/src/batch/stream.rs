@@ -1,16 +1,14 @@
 //! Records that are decompressed as they are read: a small buffer, whatever the sizes inside say.
 
 use super::error::RecordFault;
-use super::record::Source;
+use super::limits::DecompressionLimits;
+use super::record::{Head, Source, read_headers, read_nullable};
 use crate::compression::{Codec, decompress};
+use model::num::{u64_from_usize, usize_from_u64};
 use std::io::{ErrorKind, Read};
 
 /// Bytes that are decompressed at a time.
 const BUFFER_SIZE: usize = 16 * 1024;
-
-/// Bytes that the records of one batch may have together. A batch that decompresses to more than Java's largest array can
-/// only be a bomb; the limit keeps it from costing more than a second or two.
-const BATCH_SIZE_MAX: u64 = 2_147_483_639;
 
 /// The decompressed records of a batch.
 pub(super) struct RecordStream<'a> {
@@ -21,28 +19,30 @@ pub(super) struct RecordStream<'a> {
     end: usize,
     /// Bytes of the current record that were not yet read.
     record_left: u64,
-    /// Bytes that may still come before the batch is too large.
-    batch_left: u64,
+    limits: DecompressionLimits,
+    /// Bytes of records that may still come before the batch is too large.
+    batch_left: u32,
 }
 
 impl<'a> RecordStream<'a> {
-    pub(super) fn new(codec: Codec, payload: &'a [u8]) -> Result<Self, RecordFault> {
-        let decompressed = decompress(codec, payload).map_err(RecordFault::Decompress)?;
+    pub(super) fn new(codec: Codec, payload: &'a [u8], limits: DecompressionLimits) -> Result<Self, RecordFault> {
+        let decompressed = decompress(codec, payload, u64::from(limits.batch)).map_err(RecordFault::Decompress)?;
         let buffer = vec![0; BUFFER_SIZE].into_boxed_slice();
-        Ok(Self { decompressed, buffer, start: 0, end: 0, record_left: 0, batch_left: BATCH_SIZE_MAX })
+        Ok(Self { decompressed, buffer, start: 0, end: 0, record_left: 0, limits, batch_left: limits.batch })
     }
 
     /// Reads the length of the next record and stands at its first byte.
-    pub(super) fn begin_record(&mut self, size_max: u32) -> Result<u32, RecordFault> {
+    pub(super) fn begin_record(&mut self) -> Result<u32, RecordFault> {
         // The length itself has at most five bytes.
         self.record_left = 5;
         let length = self.varint()?;
         let size = u32::try_from(length).map_err(|_| RecordFault::NegativeLength { length })?;
-        if size > size_max {
-            return Err(RecordFault::TooLarge { size: u64::from(size), limit: u64::from(size_max) });
+        let DecompressionLimits { record: limit, batch } = self.limits;
+        if size > limit {
+            return Err(RecordFault::TooLarge { size, limit });
         }
-        let too_large = RecordFault::TooLarge { size: u64::from(size), limit: self.batch_left };
-        self.batch_left = self.batch_left.checked_sub(u64::from(size)).ok_or(too_large)?;
+        let too_large = RecordFault::BatchTooLarge { limit: batch };
+        self.batch_left = self.batch_left.checked_sub(size).ok_or(too_large)?;
         self.record_left = u64::from(size);
         Ok(size)
     }
@@ -52,13 +52,42 @@ impl<'a> RecordStream<'a> {
         Ok(self.fill()?.is_empty())
     }
 
-    /// Appends the rest of the current record to `record`, which grows as bytes arrive and not by what they claim.
+    /// Appends the rest of the current record to `record`.
     pub(super) fn read_record(&mut self, record: &mut Vec<u8>) -> Result<(), RecordFault> {
-        while self.record_left > 0 {
+        self.read_bytes(self.record_left, record)
+    }
+
+    /// Reads the current record to its end and keeps its key in `key`, whatever the sizes of its other parts.
+    pub(super) fn read_key(&mut self, key: &mut Vec<u8>) -> Result<Head<()>, RecordFault> {
+        let (attributes, timestamp_delta, offset_delta) = (self.byte()?, self.varlong()?, self.varint()?);
+        let has_key = match u32::try_from(self.varint()?) {
+            Ok(length) => {
+                self.read_bytes(u64::from(length), key)?;
+                Some(())
+            }
+            Err(_) => None,
+        };
+        let value = read_nullable(self)?;
+        read_headers(self)?;
+        Ok(Head { attributes, timestamp_delta, offset_delta, key: has_key, value })
+    }
+
+    /// Appends the next `left` bytes of the record to `to`, which grows as bytes arrive and not by what they claim.
+    fn read_bytes(&mut self, mut left: u64, to: &mut Vec<u8>) -> Result<(), RecordFault> {
+        if left > self.record_left {
+            return Err(RecordFault::CutShort);
+        }
+        while left > 0 {
             let piece = self.piece()?;
-            record.extend_from_slice(piece);
+            let piece = piece.get(..piece.len().min(usize_from_u64(left))).unwrap_or(piece);
+            if to.capacity() - to.len() < piece.len() {
+                // Doubles, but never past what the record has.
+                to.reserve_exact(to.len().max(BUFFER_SIZE).min(usize_from_u64(left)));
+            }
+            to.extend_from_slice(piece);
             let count = piece.len();
             self.consume(count);
+            left -= u64_from_usize(count);
         }
         Ok(())
     }
@@ -70,6 +99,9 @@ impl<'a> RecordStream<'a> {
                 Ok(0) => break,
                 Ok(count) => (self.start, self.end) = (0, count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                    return Err(RecordFault::BatchTooLarge { limit: self.limits.batch });
+                }
                 Err(error) => return Err(RecordFault::Decompress(error)),
             }
         }
@@ -78,7 +110,7 @@ impl<'a> RecordStream<'a> {
 
     /// Some of the bytes that are left of the record, at least one.
     fn piece(&mut self) -> Result<&[u8], RecordFault> {
-        let left = model::num::usize_from_u64(self.record_left);
+        let left = usize_from_u64(self.record_left);
         let piece = self.fill()?;
         match piece.get(..piece.len().min(left)) {
             Some(piece) if !piece.is_empty() => Ok(piece),
@@ -88,7 +120,7 @@ impl<'a> RecordStream<'a> {
 
     fn consume(&mut self, count: usize) {
         self.start += count;
-        self.record_left = self.record_left.saturating_sub(model::num::u64_from_usize(count));
+        self.record_left = self.record_left.saturating_sub(u64_from_usize(count));
     }
 
     fn unsigned(&mut self, bits: u32) -> Result<u64, RecordFault> {
@@ -133,9 +165,9 @@ impl Source for RecordStream<'_> {
             return Err(RecordFault::CutShort);
         }
         while left > 0 {
-            let count = self.piece()?.len().min(model::num::usize_from_u64(left));
+            let count = self.piece()?.len().min(usize_from_u64(left));
             self.consume(count);
-            left -= model::num::u64_from_usize(count);
+            left -= u64_from_usize(count);
         }
         Ok(())
     }

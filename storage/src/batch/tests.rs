@@ -205,7 +205,7 @@ fn log_append_time_is_the_brokers_to_set() {
     let stored = [&batch.header_at(Offset::ZERO, LeaderEpoch::ZERO), batch.payload()].concat();
     let view = BatchView::parse(&stored).unwrap();
     assert!(view.crc_is_right() && view.header().attributes.is_log_append_time());
-    assert_eq!(view.records(1000).next_record().unwrap().unwrap().timestamp, NOW);
+    assert_eq!(view.records(DecompressionLimits::bytes(1000)).next_record().unwrap().unwrap().timestamp, NOW);
 
     let claimed = RawBatch { attributes: 1 << 3, ..one() };
     assert_eq!(code(&claimed.bytes(), &stamping), ErrorCode::InvalidTimestamp);
@@ -261,7 +261,7 @@ fn built_batches_read_back() {
     assert_eq!(bytes.len(), size);
     assert_eq!(check(&bytes, &TopicConfig::default()).unwrap().max_timestamp().get(), NOW);
     let stored = owned.to_vec_at(Offset::new(9).unwrap(), LeaderEpoch::ZERO);
-    let mut records = BatchView::parse(&stored).unwrap().records(1000);
+    let mut records = BatchView::parse(&stored).unwrap().records(DecompressionLimits::bytes(1000));
     let read = records.next_record().unwrap().unwrap();
     assert_eq!((read.offset, read.timestamp, read.record.key, read.record.value), (9, NOW, Some(&b"k"[..]), None));
     let expected = [(&b"a"[..], Some(&b"1"[..])), (b"b", None)];
@@ -287,7 +287,7 @@ proptest! {
         for config in [TopicConfig::default(), compacted(), opening()] {
             drop(check(&bytes, &config).map(|_| ()));
         }
-        let mut records = BatchView::parse(&bytes).unwrap().records(1 << 20);
+        let mut records = BatchView::parse(&bytes).unwrap().records(DecompressionLimits::bytes(1 << 20));
         for _ in 0..50 {
             drop(records.next_record().map(|_| ()));
         }

@@ -1,6 +1,7 @@
 //! A record batch read in place: what its header says, and where it ends. For batches on disk and as the first step for
 //! those from a socket.
 
+use super::limits::DecompressionLimits;
 use super::records::Records;
 use crate::compression::Codec;
 use crate::format::record_batch_v2::{
@@ -113,14 +114,13 @@ impl<'a> BatchView<'a> {
         Some((id, ProducerEpoch::new(self.header.producer_epoch)?, Sequence::new(self.header.base_sequence)?))
     }
 
-    /// The records, one by one, decompressed on the way. `record_size_max` bounds the memory: a record that claims more
-    /// bytes is an error.
+    /// The records, one by one, decompressed on the way, within the limits.
     ///
     /// # Errors
     /// From reading them: the batch's bytes are not believed.
     #[must_use]
-    pub const fn records(&self, record_size_max: u32) -> Records<'a> {
-        Records::new(*self, record_size_max)
+    pub const fn records(&self, limits: DecompressionLimits) -> Records<'a> {
+        Records::new(*self, limits)
     }
 }
 

@@ -2,6 +2,7 @@
 //! a header cannot say; keeps nothing but the largest timestamp.
 
 use super::error::{BatchError, RecordFault, RecordProblem, RejectedRecords};
+use super::limits::DecompressionLimits;
 use super::record::{Head, Source, read_head, read_headers};
 use super::records::next_body;
 use super::stream::RecordStream;
@@ -14,8 +15,7 @@ use model::wire::Reader;
 pub(super) struct RecordRules {
     pub(super) key_required: bool,
     pub(super) timestamps: TimestampRule,
-    /// Bytes that a record may have when decompressed.
-    pub(super) decompressed_size_max: u32,
+    pub(super) limits: DecompressionLimits,
 }
 
 /// Which timestamps are taken.
@@ -89,9 +89,9 @@ impl Walk {
     }
 
     fn compressed(&mut self, batch: &BatchView<'_>, codec: Codec) -> Result<bool, BatchError> {
-        let mut stream = RecordStream::new(codec, batch.payload()).map_err(|fault| at(0, fault))?;
+        let mut stream = RecordStream::new(codec, batch.payload(), self.rules.limits).map_err(|fault| at(0, fault))?;
         for index in 0..batch.header().records_count {
-            let size = stream.begin_record(self.rules.decompressed_size_max);
+            let size = stream.begin_record();
             let head = size.and_then(|_| read_whole(&mut stream));
             self.judge(index, &head.map_err(|fault| at(index, fault))?)?;
         }

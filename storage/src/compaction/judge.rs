@@ -9,7 +9,7 @@ use model::{Offset, ProducerEpoch, ProducerId, Timestamp};
 
 use super::key_map::KeyMap;
 use super::transactions::Transactions;
-use crate::batch::{BatchView, RebuiltBatch, RecordFault, without_records};
+use crate::batch::{BatchView, DecompressionLimits, RebuiltBatch, RecordFault, without_records};
 use crate::compression::Level;
 use crate::segment::BatchAt;
 
@@ -34,8 +34,7 @@ pub(super) struct Rules<'a> {
     pub(super) now: Timestamp,
     /// `delete.retention.ms`.
     pub(super) delete_retention_ms: i64,
-    /// Bytes that a record of a compressed batch may have.
-    pub(super) record_size_max: u32,
+    pub(super) limits: DecompressionLimits,
 }
 
 /// What becomes of a batch.
@@ -92,7 +91,9 @@ impl Rules<'_> {
         if goes_whole || (batch.header.records_count == 0) {
             return Ok(self.without_records(batch));
         }
-        self.decide(batch, view, is_past_horizon, kept)?;
+        if let Err(fault) = self.decide(batch, view, is_past_horizon, kept) {
+            return if fault.is_limit() { Ok(Verdict::Same) } else { Err(fault.into()) };
+        }
         if kept.count == 0 {
             return Ok(self.without_records(batch));
         }
@@ -133,17 +134,17 @@ impl Rules<'_> {
         view: &BatchView<'_>,
         is_past_horizon: bool,
         kept: &mut Kept,
-    ) -> Result<(), JudgeError> {
+    ) -> Result<(), RecordFault> {
         let is_control = batch.header.attributes.is_control();
         kept.flags.clear();
         kept.count = 0;
         kept.has_tombstone = false;
-        let mut records = view.records(self.record_size_max);
-        while let Some(record) = records.next_record()? {
-            let is_tombstone = record.record.value.is_none();
+        let mut records = view.records(self.limits);
+        while let Some(record) = records.next_head()? {
+            let is_tombstone = record.is_tombstone;
             let stays = is_control
                 || Offset::new(record.offset).is_none_or(|offset| offset >= self.mapped)
-                || record.record.key.is_some_and(|key| {
+                || record.key.is_some_and(|key| {
                     self.map.get(key).is_none_or(|newest| newest.get() <= record.offset)
                         && !(is_tombstone && is_past_horizon)
                 });
@@ -164,7 +165,7 @@ impl Rules<'_> {
         let unknown = || io::Error::new(io::ErrorKind::Unsupported, "the codec is unknown");
         let codec = view.codec().ok_or_else(unknown)?;
         let mut rebuilt = RebuiltBatch::new(&batch.header, (codec, Level::Default), horizon)?;
-        let mut records = view.records(self.record_size_max);
+        let mut records = view.records(self.limits);
         let mut flags = kept.flags.iter();
         while let (Some(record), Some(stays)) = (records.next_record()?, flags.next()) {
             if *stays {

@@ -16,7 +16,7 @@ use super::plan::Cleanable;
 use super::reader::BatchReader;
 use super::swap::Swapped;
 use super::transactions::Transactions;
-use crate::batch::BatchView;
+use crate::batch::{BatchView, DecompressionLimits, RecordFault};
 use crate::checkpoint::{ReplaceError, replace_file};
 use crate::disk::is_refusal;
 use crate::format::cleaner_checkpoint_v1 as checkpoint;
@@ -115,7 +115,7 @@ impl PartitionLog {
             producers: &producers,
             now,
             delete_retention_ms: config.delete_retention_ms,
-            record_size_max: u32::try_from(config.max_decompressed_message_bytes).unwrap_or(0),
+            limits: DecompressionLimits::of(&config),
         };
         let mut done = Cleaned { first_dirty: mapped, ..Cleaned::default() };
         let mut transactions = Transactions::new(aborted);
@@ -182,14 +182,14 @@ impl Cleaner<'_> {
         let options = self.options;
         let mut map = KeyMap::new(first_dirty, cleanable.end, options.map_bytes_max, options.map_load_factor);
         let mut transactions = Transactions::new(aborted.to_vec());
-        let size_max = u32::try_from(self.config.max_decompressed_message_bytes).unwrap_or(0);
+        let limits = DecompressionLimits::of(self.config);
         for part in parts.iter().filter(|part| part.next > first_dirty) {
             let segment = &part.segment;
             let start = segment.position_of(first_dirty).map_err(|error| CleanError::unreadable(segment, &error))?;
             let mut reader = self.reader(segment, start)?;
             while let Some((batch, view)) = reader.next_batch().map_err(|error| damaged(segment, &error))? {
                 let counts = !transactions.may_go(&batch, &view) && !batch.header.attributes.is_control();
-                let full_at = if counts { put_keys(&mut map, &view, first_dirty, size_max) } else { Ok(None) };
+                let full_at = if counts { put_keys(&mut map, &view, first_dirty, limits) } else { Ok(None) };
                 if let Some(full_at) = full_at.map_err(|error| damaged(segment, &error))? {
                     return Ok((map, full_at));
                 }
@@ -291,23 +291,32 @@ impl Cleaner<'_> {
     }
 }
 
-/// Puts the keys of a batch into the map; the offset of the record that found no room, if one did.
+/// Puts the keys of a batch into the map; the offset of the record that found no room, if one did. A batch of which more than the
+/// limits would have to be read stays as it is, so the keys that it had before are rightly there.
 fn put_keys(
     map: &mut KeyMap,
     view: &BatchView<'_>,
     first_dirty: Offset,
-    size_max: u32,
-) -> Result<Option<Offset>, crate::batch::RecordFault> {
-    let mut records = view.records(size_max);
-    while let Some(record) = records.next_record()? {
+    limits: DecompressionLimits,
+) -> Result<Option<Offset>, RecordFault> {
+    let mut records = view.records(limits);
+    loop {
+        let record = match records.next_head() {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(None),
+            Err(fault) if fault.is_limit() => {
+                tracing::warn!(offset = view.header().base_offset, %fault, "a batch stays uncompacted");
+                return Ok(None);
+            }
+            Err(fault) => return Err(fault),
+        };
         let offset = Offset::new(record.offset).filter(|offset| *offset >= first_dirty);
-        if let (Some(key), Some(offset)) = (record.record.key, offset)
+        if let (Some(key), Some(offset)) = (record.key, offset)
             && map.put(key, offset).is_err()
         {
             return Ok(Some(offset));
         }
     }
-    Ok(None)
 }
 
 fn put(output: &mut Output, batch: &BatchAt, view: &BatchView<'_>, verdict: &Verdict) -> io::Result<()> {

@@ -68,16 +68,17 @@ impl Codec {
 /// A frame that only claims such a window costs address space; pages are touched as bytes come out.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// Decodes `compressed` as it is read. Memory is the codec's window, whatever the bytes claim.
+/// Decodes `compressed` as it is read. Memory is the codec's window, whatever the bytes claim; of snappy, which has none, one
+/// block of at most `block_size_max` bytes.
 ///
 /// # Errors
 /// An [`io::Error`] here or from reading says that the bytes are not what the codec expects; there is no other reason,
-/// because nothing but memory is read.
-pub fn decompress<'a>(codec: Codec, compressed: &'a [u8]) -> io::Result<Box<dyn Read + 'a>> {
+/// because nothing but memory is read. It is of the kind `FileTooLarge` if a block is larger than `block_size_max`.
+pub fn decompress<'a>(codec: Codec, compressed: &'a [u8], block_size_max: u64) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
         Codec::None => Box::new(compressed),
         Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(compressed)),
-        Codec::Snappy => Box::new(snappy::SnappyReader::new(compressed)),
+        Codec::Snappy => Box::new(snappy::SnappyReader::new(compressed, block_size_max)),
         Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(compressed)),
         Codec::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;

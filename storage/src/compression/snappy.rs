@@ -3,6 +3,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use model::num::u64_from_usize;
+
 /// What a framed stream opens with; two version numbers of four bytes follow.
 const MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 const VERSIONS_SIZE: usize = 8;
@@ -15,19 +17,21 @@ const BLOCK_SIZE: usize = 32 * 1024;
 /// No block can grow more than this: the densest element of the format is a copy, 64 bytes out of three.
 const EXPANSION_MAX: usize = 22;
 
-/// Decodes block by block. Holds one decoded block, at most [`EXPANSION_MAX`] times its compressed bytes.
+/// Decodes block by block. Holds one decoded block: at most [`EXPANSION_MAX`] times its compressed bytes, and never more
+/// than the reader looks at.
 #[derive(Debug)]
 pub(super) struct SnappyReader<'a> {
     compressed: &'a [u8],
     framed: bool,
+    block_size_max: u64,
     block: Vec<u8>,
     /// How much of `block` was already read.
     taken: usize,
 }
 
 impl<'a> SnappyReader<'a> {
-    pub(super) fn new(compressed: &'a [u8]) -> Self {
-        Self { compressed, framed: compressed.starts_with(MAGIC), block: Vec::new(), taken: 0 }
+    pub(super) fn new(compressed: &'a [u8], block_size_max: u64) -> Self {
+        Self { compressed, framed: compressed.starts_with(MAGIC), block_size_max, block: Vec::new(), taken: 0 }
     }
 
     /// Takes the next compressed block from what is left; `None` at the end.
@@ -55,6 +59,10 @@ impl<'a> SnappyReader<'a> {
         let size = snap::raw::decompress_len(block).map_err(|_| bad("a snappy block without its size"))?;
         if size > block.len().saturating_mul(EXPANSION_MAX) {
             return Err(bad("a snappy block that claims more bytes than it could hold"));
+        }
+        if u64_from_usize(size) > self.block_size_max {
+            let what = "a snappy block that claims more bytes than are looked at";
+            return Err(io::Error::new(ErrorKind::FileTooLarge, what));
         }
         self.block.resize(size, 0);
         self.taken = 0;

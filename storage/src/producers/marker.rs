@@ -1,6 +1,6 @@
 //! The marker that ends a transaction in a partition: a control batch of one record (KIP-98).
 
-use crate::batch::{BatchBuilder, BatchFull, BatchView, NewRecord, OwnedBatch, ProducerBatch};
+use crate::batch::{BatchBuilder, BatchFull, BatchView, DecompressionLimits, NewRecord, OwnedBatch, ProducerBatch};
 use crate::format::record_batch_v2::Attributes;
 use model::wire::{Reader, Writer};
 use model::{ProducerEpoch, ProducerId, Timestamp};
@@ -38,7 +38,7 @@ pub enum EpochRule {
 }
 
 /// Bytes of a control record: a key of two 16-bit numbers, a value of a 16-bit and a 32-bit one, and what later versions add.
-const CONTROL_RECORD_SIZE_MAX: u32 = 1024;
+const LIMITS: DecompressionLimits = DecompressionLimits::bytes(1024);
 
 /// The version of a marker's key and of its value.
 const VERSION: i16 = 0;
@@ -79,7 +79,7 @@ impl Marker {
         }
         let producer_id = ProducerId::new(header.producer_id)?;
         let producer_epoch = ProducerEpoch::new(header.producer_epoch)?;
-        let mut records = batch.records(CONTROL_RECORD_SIZE_MAX);
+        let mut records = batch.records(LIMITS);
         let record = records.next_record().ok()??.record;
         let mut key = Reader::new(record.key?);
         let _version = key.i16().ok()?;

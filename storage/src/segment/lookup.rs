@@ -8,7 +8,7 @@ use model::num::usize_from_u32;
 use model::{LeaderEpoch, Offset, Timestamp};
 
 use super::{BatchAt, Segment, Walk, WalkError};
-use crate::batch::BatchView;
+use crate::batch::{BatchView, DecompressionLimits};
 use crate::index::{FoundIn, OffsetEntry, TimeEntry};
 
 /// Why a lookup failed.
@@ -32,10 +32,6 @@ pub(crate) struct TimedOffset {
     /// The leader epoch of its batch.
     pub(crate) leader_epoch: Option<LeaderEpoch>,
 }
-
-/// The most bytes that one record of a compressed batch may have for a lookup to open it. Larger ones are answered with the
-/// beginning of their batch.
-const RECORD_BYTES_MAX: u32 = 64 << 20;
 
 impl Segment {
     /// Where the batch begins that holds `offset`, or the first one behind it where compaction removed it; the segment's
@@ -153,6 +149,7 @@ impl Segment {
         timestamp: Timestamp,
         from: Offset,
         upto: Offset,
+        limits: DecompressionLimits,
     ) -> Result<Option<TimedOffset>, LookupError> {
         if self.with_indexes(|indexes| indexes.max_timestamp)?.is_none_or(|max| max.timestamp < timestamp) {
             return Ok(None);
@@ -167,7 +164,7 @@ impl Segment {
             if batch.last_offset < first || batch.header.max_timestamp < timestamp.get() {
                 continue;
             }
-            let found = self.record_in(&batch, |offset, time| offset >= first && time >= timestamp)?;
+            let found = self.record_in(&batch, limits, |offset, time| offset >= first && time >= timestamp)?;
             if let Some(found) = found {
                 return Ok(Some(found).filter(|found| found.offset < upto));
             }
@@ -183,20 +180,21 @@ impl Segment {
         &self,
         last_offset: Offset,
         from: Offset,
+        limits: DecompressionLimits,
     ) -> Result<Option<TimedOffset>, LookupError> {
         match self.batch_at(self.position_of(last_offset)?)? {
-            Some(batch) => {
-                self.record_in(&batch, |offset, time| offset >= from && time.get() == batch.header.max_timestamp)
-            }
+            Some(batch) => self
+                .record_in(&batch, limits, |offset, time| offset >= from && time.get() == batch.header.max_timestamp),
             None => Ok(None),
         }
     }
 
-    /// The first record of a batch that `is_wanted`. A batch whose records cannot be read is answered with its beginning:
-    /// a reader then comes upon the damage, and no lookup fails over what one producer sent.
+    /// The first record of a batch that `is_wanted`. A batch whose records cannot be read within the limits is answered with
+    /// its beginning: a reader then comes upon the damage, and no lookup fails over what one producer sent.
     fn record_in(
         &self,
         batch: &BatchAt,
+        limits: DecompressionLimits,
         is_wanted: impl Fn(Offset, Timestamp) -> bool,
     ) -> Result<Option<TimedOffset>, LookupError> {
         let leader_epoch = LeaderEpoch::new(batch.header.partition_leader_epoch);
@@ -207,9 +205,9 @@ impl Segment {
             leader_epoch,
         };
         let Ok(view) = BatchView::parse(&bytes) else { return Ok(Some(beginning)) };
-        let mut records = view.records(RECORD_BYTES_MAX);
+        let mut records = view.records(limits);
         loop {
-            match records.next_record() {
+            match records.next_head() {
                 Ok(Some(record)) => {
                     let timestamp = Timestamp::new(record.timestamp);
                     if let Some(offset) = Offset::new(record.offset).filter(|offset| is_wanted(*offset, timestamp)) {

@@ -2,7 +2,7 @@
 //! every other.
 
 use model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
-use storage::batch::{BatchBuilder, BatchView, NewRecord, ProducerBatch};
+use storage::batch::{BatchBuilder, BatchView, DecompressionLimits, NewRecord, ProducerBatch};
 use storage::producers::Marker;
 
 use crate::history::RecordId;
@@ -88,7 +88,7 @@ fn stored(batch: &BatchView<'_>) -> Stored {
     let header = batch.header();
     let mut records = Vec::new();
     if !header.attributes.is_control() {
-        let mut each = batch.records(RECORD_BYTES_MAX);
+        let mut each = batch.records(DecompressionLimits::bytes(RECORD_BYTES_MAX));
         while let Ok(Some(found)) = each.next_record() {
             let id =
                 found.record.headers.clone().find(|(name, _)| *name == HEADER.as_bytes()).and_then(|(_, value)| value);

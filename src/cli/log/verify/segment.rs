@@ -7,7 +7,7 @@ use storage::batch::{BatchView, ViewError};
 use super::index::{IndexCheck, Passed};
 use super::{Finding, Weight};
 use crate::cli::error::CliError;
-use crate::cli::log::dump::RECORD_SIZE_MAX;
+use crate::cli::log::dump::LIMITS;
 use crate::cli::log::scan::{Found, Gap, SegmentScan};
 use crate::cli::log::unreadable;
 use crate::cli::output::{self, Progress};
@@ -123,7 +123,7 @@ impl Check {
 
 /// Opens a batch: all records are there, at rising offsets, within the batch's.
 fn judge_records(batch: &BatchView<'_>, last_offset: i64) -> Result<(), String> {
-    let mut records = batch.records(RECORD_SIZE_MAX);
+    let mut records = batch.records(LIMITS);
     let mut expected = batch.header().base_offset;
     let mut index = 0_u64;
     while let Some(record) = records.next_record().map_err(|fault| format!("record {index} of the batch: {fault}"))? {

@@ -3,7 +3,7 @@
 
 use super::raw::{RawBatch, RawRecord, varint};
 use super::{NOW, check, code, compacted, one, opening, records};
-use crate::batch::{BatchError, BatchView, RecordFault};
+use crate::batch::{BatchError, BatchView, DecompressionLimits, RecordFault};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
@@ -84,20 +84,30 @@ fn compressed(codec: i16, records: &[RawRecord]) -> RawBatch {
     RawBatch { attributes: codec, payload: compress(codec, &plain.payload), ..plain }
 }
 
-/// The bytes of each record that a reader gets, and the fault that ended it.
+/// The bytes of each record that a reader gets, and the fault that ended it. Who reads the heads alone gets the same.
 fn read_all(bytes: &[u8], record_size_max: u32) -> (Vec<Plain>, Option<RecordFault>) {
-    let mut records = BatchView::parse(bytes).unwrap().records(record_size_max);
+    let mut records =
+        BatchView::parse(bytes).unwrap().records(DecompressionLimits { record: record_size_max, batch: u32::MAX });
+    let mut heads =
+        BatchView::parse(bytes).unwrap().records(DecompressionLimits { record: record_size_max, batch: u32::MAX });
     let mut read = Vec::new();
     loop {
         match records.next_record() {
             Ok(None) => return (read, None),
-            Err(fault) => return (read, Some(fault)),
+            Err(fault) => {
+                let of_head = heads.next_head().map(|_| ()).unwrap_err();
+                assert_eq!(std::mem::discriminant(&of_head), std::mem::discriminant(&fault));
+                return (read, Some(fault));
+            }
             Ok(Some(next)) => {
                 let own = |field: Option<&[u8]>| field.map(<[u8]>::to_vec);
                 let headers = next.record.headers.clone();
                 let headers =
                     headers.map(|(key, value)| (String::from_utf8(key.to_vec()).unwrap(), own(value))).collect();
                 let (key, value) = (own(next.record.key), own(next.record.value));
+                let head = heads.next_head().unwrap().unwrap();
+                assert_eq!((head.offset, head.timestamp), (next.offset, next.timestamp));
+                assert_eq!((own(head.key), head.is_tombstone), (key.clone(), value.is_none()));
                 read.push(Plain { timestamp: next.timestamp, key, value, headers });
             }
         }
@@ -232,6 +242,24 @@ fn a_record_larger_than_the_limit_is_refused_without_being_held() {
         let five: Vec<RawRecord> = (0..5).map(|offset_delta| RawRecord { offset_delta, ..sized(5000) }).collect();
         assert_eq!(code(&compressed(codec, &five).bytes(), &limited), ErrorCode::None);
     }
+}
+
+#[test]
+fn records_that_are_larger_together_than_the_limit_are_refused() {
+    let limited = TopicConfig { max_decompressed_batch_bytes: 20_000, ..opening() };
+    let sized = |offset_delta| RawRecord { offset_delta, value: Some(vec![b'x'; 5000]), ..RawRecord::default() };
+    for codec in 1..5 {
+        let of = |count| compressed(codec, &(0..count).map(sized).collect::<Vec<_>>()).bytes();
+        assert_eq!(code(&of(3), &limited), ErrorCode::None);
+        let error = check(&of(4), &limited).map(|_| ()).unwrap_err();
+        let is_limit = matches!(error, BatchError::Record { fault: RecordFault::BatchTooLarge { limit: 20_000 }, .. });
+        assert!(is_limit, "{codec}: {error}");
+        assert_eq!(ErrorCode::from(&error), ErrorCode::InvalidRecord);
+    }
+    // Bare snappy is one block, which is not even decoded.
+    let bare = compressed(2, &[sized(0)]).bytes();
+    let error = check(&bare, &TopicConfig { max_decompressed_batch_bytes: 5000, ..opening() });
+    assert!(matches!(error, Err(BatchError::Record { fault: RecordFault::BatchTooLarge { .. }, .. })));
 }
 
 #[test]

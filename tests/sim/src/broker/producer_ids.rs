@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use model::{ErrorCode, ProducerEpoch, ProducerId};
 use storage::ReadSpec;
-use storage::batch::{BatchBuilder, BatchView, NewRecord};
+use storage::batch::{BatchBuilder, BatchView, DecompressionLimits, NewRecord};
 
 use super::partition::Partition;
 use crate::bugs::Bug;
@@ -39,7 +39,7 @@ impl ProducerIds {
         let bytes = bytes.read_to_vec().map_err(|error| error.to_string())?;
         let (mut rest, mut last) = (bytes.as_slice(), 0);
         while let Ok(batch) = BatchView::parse(rest) {
-            if let Ok(Some(record)) = batch.records(64).next_record() {
+            if let Ok(Some(record)) = batch.records(DecompressionLimits::bytes(64)).next_record() {
                 let value = record.record.value.and_then(|value| value.try_into().ok());
                 last = value.map_or(last, i64::from_be_bytes);
             }

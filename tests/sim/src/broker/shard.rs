@@ -8,7 +8,7 @@ use std::rc::Rc;
 use coordinator::shard::{Outcome, ReplayError, ReplyTo};
 use model::{ErrorCode, Offset, Tick};
 use storage::ReadSpec;
-use storage::batch::{BatchBuilder, BatchView, NewRecord, OwnedBatch};
+use storage::batch::{BatchBuilder, BatchView, DecompressionLimits, NewRecord, OwnedBatch};
 
 use super::Broker;
 use super::partition::Partition;
@@ -168,7 +168,7 @@ impl<M: Machine> ShardRuntime<M> {
             if batch.header().attributes.is_control() {
                 continue;
             }
-            let mut records = batch.records(RECORD_BYTES_MAX);
+            let mut records = batch.records(DecompressionLimits::bytes(RECORD_BYTES_MAX));
             while let Ok(Some(record)) = records.next_record() {
                 let key = record.record.key.unwrap_or_default();
                 if let Err(error) = shard.replay(key, record.record.value) {
