@@ -8,7 +8,7 @@
 #   tests/support/install.sh node             prints the node_modules folder with kafkajs
 #   tests/support/install.sh go               prints the folder with the compiled Go clients of the tests (franz-go)
 #   tests/support/install.sh java             prints the folder with the compiled Java clients of the tests
-#   tests/support/install.sh debian           the system's packages: compilers, kcat, rsyslog with omkafka
+#   tests/support/install.sh debian           the system's packages: compilers, kcat, rsyslog with omkafka, strace, mkfs for ext4 and XFS
 #
 # Installed things go to target/test-tools, or to the folder that TIDELOG_TEST_TOOLS names, which several clones may share.
 # What is done is said on standard error; standard output is only what is printed above. The exit code is not 0, and the
@@ -72,6 +72,9 @@ debian() {
   need c++ g++
   need make make
   need kcat kcat
+  need strace strace
+  PATH=$PATH:/usr/sbin need mkfs.ext4 e2fsprogs
+  PATH=$PATH:/usr/sbin need mkfs.xfs xfsprogs
   PATH=$PATH:/usr/sbin need rsyslogd rsyslog
   [[ -e $(rsyslog_module omkafka) ]] || debian_install rsyslog-kafka
   [[ -e $(rsyslog_module omkafka) ]] || fail "rsyslog has no omkafka after installing rsyslog-kafka"

@@ -9,6 +9,7 @@ mod docs;
 mod schema_import;
 mod sim;
 mod tidy;
+mod torture;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Task {
     Sim(sim::Args),
     /// Checks what the compiler and clippy do not: who imports whom, sizes, tables against code, links.
     Tidy,
+    /// Kills the broker, cuts its power and fails its calls under clients that are not ours, and checks what they were told.
+    Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),
         Task::Sim(args) => sim::run(&root(), &args).map_err(Box::from),
         Task::Tidy => tidy::run(&root()).map_err(Box::from),
+        Task::Torture(args) => torture::run(&root(), &args).map_err(Box::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use super::{Failure, kafka};
 
 /// Whose broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,13 @@ pub(super) struct Broker {
 const START_LIMIT: Duration = Duration::from_mins(3);
 /// `ApiVersions` version 0, correlation id 1, no client id: what every broker answers.
 const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255];
-/// The heap that Kafka's own start script gives a broker.
 /// A broker's configuration, in its directory.
-const PROPERTIES: &str = "server.properties";
+pub(super) const PROPERTIES: &str = "server.properties";
+/// The heap that Kafka's own start script gives a broker.
 const PEER_JVM: [&str; 2] = ["-Xms1G", "-Xmx1G"];
 
 /// Builds the release broker.
-pub(super) fn build(root: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn build(root: &Path) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo).args(["build", "--release", "--bin", "tidelog"]).current_dir(root).status();
     let status = status.map_err(|source| Failure::Io { what: "cargo build".to_owned(), source })?;
@@ -80,7 +80,7 @@ impl Brokers {
         let common: Vec<&str> = std::iter::once("log.segment.delete.delay.ms=1000").chain(settings).collect();
         match kind {
             Kind::Ours => write(&dir.join(PROPERTIES), &common.join("\n"))?,
-            Kind::Peer => self.format(&dir, address, &common.join("\n"))?,
+            Kind::Peer => kafka::format(&self.root, &dir, (address, address), &common.join("\n"))?,
         }
         self.launch(kind, dir, address)
     }
@@ -102,7 +102,7 @@ impl Brokers {
             }
             Kind::Peer => {
                 let mut command = Command::new("java");
-                let jars = format!("{}/*", self.jars()?);
+                let jars = kafka::class_path(&self.root)?;
                 command.args(PEER_JVM).args(["-cp", &jars, "kafka.Kafka"]).arg(dir.join(PROPERTIES));
                 command
             }
@@ -116,45 +116,6 @@ impl Brokers {
         let mut broker = Broker { kind, address, dir, process, answered_after: Duration::ZERO };
         broker.answered_after = broker.wait_for_answer(begun)?;
         Ok(broker)
-    }
-
-    fn jars(&self) -> Result<String, Failure> {
-        let output = Command::new(self.root.join("tests/support/install.sh")).arg("kafka-jars").output();
-        let output = output.map_err(|source| Failure::Io { what: "tests/support/install.sh".to_owned(), source })?;
-        if !output.status.success() {
-            let detail = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(Failure::Program { program: "tests/support/install.sh".to_owned(), detail });
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-
-    /// Gives a real Kafka its configuration and an empty data directory.
-    fn format(&self, dir: &Path, address: SocketAddr, settings: &str) -> Result<(), Failure> {
-        let controller = free_address()?;
-        let properties = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers={controller}\n\
-             listeners=PLAINTEXT://{address},CONTROLLER://{controller}\n\
-             advertised.listeners=PLAINTEXT://{address},CONTROLLER://{controller}\n\
-             controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\n\
-             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
-             {settings}\n",
-            dir.join("data").display()
-        );
-        let file = dir.join(PROPERTIES);
-        write(&file, &properties)?;
-        let jars = format!("{}/*", self.jars()?);
-        let formatted = Command::new("java")
-            .args(["-cp", &jars, "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id"])
-            .arg("dGlkZWxvZy1iZW5jaC0wMQ")
-            .arg("--config")
-            .arg(&file)
-            .output()
-            .map_err(|source| Failure::Io { what: "java".to_owned(), source })?;
-        if formatted.status.success() {
-            return Ok(());
-        }
-        let detail = String::from_utf8_lossy(&formatted.stdout).into_owned();
-        Err(Failure::Program { program: "StorageTool format".to_owned(), detail })
     }
 }
 
@@ -209,17 +170,17 @@ fn answers(address: SocketAddr) -> bool {
     asked().is_ok()
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text).map_err(|source| Failure::Io { what: file.display().to_string(), source })
 }
 
-fn free_address() -> Result<SocketAddr, Failure> {
+pub(super) fn free_address() -> Result<SocketAddr, Failure> {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     bound.map_err(|source| Failure::Io { what: "a free port".to_owned(), source })
 }
 
 /// The monotonic moment of the call.
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-pub(super) fn now() -> Instant {
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time, and torture waits for processes")]
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -4,6 +4,7 @@
 //! It reports and does not gate on a figure; it fails when a broker does not answer or loses what it acknowledged.
 
 mod broker;
+pub(crate) mod kafka;
 mod load;
 mod report;
 mod rows;
@@ -13,6 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use broker::{Brokers, Kind};
+pub(crate) use broker::{build, now};
 use report::Report;
 use rows::{LOADS, Load};
 
@@ -125,7 +127,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<(), Failure> {
     let wanted = wanted(&args.rows)?;
     let binary = match &args.binary {
         Some(binary) => binary.clone(),
-        None => broker::build(root)?,
+        None => build(root)?,
     };
     let dir = root.join(&args.dir);
     std::fs::create_dir_all(&dir).map_err(|source| Failure::Io { what: dir.display().to_string(), source })?;
