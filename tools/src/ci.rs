@@ -150,6 +150,11 @@ fn parts(root: &Path, test_targets: &BTreeSet<String>) -> Vec<Part> {
     let mut parts = vec![
         part("what the tests need", 8, Job::Check(tools)),
         part("format", 1, Job::Check(cargo(&["fmt", "--all", "--check"]))),
+        part(
+            "format of the fuzz targets",
+            1,
+            Job::Check(cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])),
+        ),
         part("tidy", 1, Job::Own(|root| tidy::run(root).map_err(|error| error.to_string()))),
         part("generated pages", 1, Job::Own(|root| docs::check(root).map_err(|error| error.to_string()))),
         part("schema", 1, Job::Own(|root| schema_import::check(root).map_err(|error| error.to_string()))),
@@ -185,8 +190,13 @@ fn parts(root: &Path, test_targets: &BTreeSet<String>) -> Vec<Part> {
             parts.push(part("tests: cases, the real Kafka", 4, Job::Tests(against_kafka)));
         }
     }
-    let bench = ["run", "--quiet", "--package", "tools", "--bin", "xtask", "--", "bench", "--quick"];
-    parts.push(part("bench, quick", 3, Job::Check(cargo(&bench))));
+    for (name, budget_min, task) in
+        [("fuzz, a minute", 4, &["fuzz", "--seconds", "60"][..]), ("bench, quick", 3, &["bench", "--quick"])]
+    {
+        let mut own = cargo(&["run", "--quiet", "--package", "tools", "--bin", "xtask", "--"]);
+        own.args(task);
+        parts.push(part(name, budget_min, Job::Check(own)));
+    }
     parts
 }
 

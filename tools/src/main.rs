@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod docs;
+mod fuzz;
 mod schema_import;
 mod sim;
 mod tidy;
@@ -25,6 +26,8 @@ enum Task {
     Ci,
     /// Writes the generated pages of docs/ from the tables in the code.
     Docs(docs::Args),
+    /// Runs the fuzz targets: hostile bytes for every reader of bytes.
+    Fuzz(fuzz::Args),
     /// Works on the schema of the wire.
     #[command(subcommand)]
     Schema(schema_import::Task),
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&root(), &args).map_err(Box::from),
         Task::Ci => ci::run(&root()).map_err(Box::from),
         Task::Docs(args) => docs::run(&root(), &args).map_err(Box::from),
+        Task::Fuzz(args) => fuzz::run(&root(), &args).map_err(Box::from),
         Task::Schema(task) => schema_import::run(&root(), &task).map_err(Box::from),
         Task::Sim(args) => sim::run(&root(), &args).map_err(Box::from),
         Task::Tidy => tidy::run(&root()).map_err(Box::from),

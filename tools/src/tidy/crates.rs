@@ -48,25 +48,31 @@ struct Metadata {
     workspace_root: String,
 }
 
-/// The crates of the workspace; paths are relative to its root.
+/// The crates of the workspace and the fuzz targets', which are a workspace of their own; paths are relative to the root.
 pub(super) fn packages(root: &Path) -> Result<Vec<Package>, TidyError> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
-        .current_dir(root)
-        .output()
-        .map_err(|error| TidyError::Unreadable(format!("cargo metadata: {error}")))?;
-    let mut metadata: Metadata = serde_json::from_slice(&output.stdout).map_err(|error| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        TidyError::Unreadable(format!("cargo metadata: {error}; {}", said.trim()))
-    })?;
-    let prefix = format!("{}/", metadata.workspace_root);
-    for package in &mut metadata.packages {
+    let workspace = metadata(root, "Cargo.toml")?;
+    let prefix = format!("{}/", workspace.workspace_root);
+    let mut packages = workspace.packages;
+    packages.extend(metadata(root, "fuzz/Cargo.toml")?.packages);
+    for package in &mut packages {
         package.manifest_path = package.manifest_path.trim_start_matches(&prefix).to_owned();
         for target in &mut package.targets {
             target.src_path = target.src_path.trim_start_matches(&prefix).to_owned();
         }
     }
-    Ok(metadata.packages)
+    Ok(packages)
+}
+
+fn metadata(root: &Path, manifest: &str) -> Result<Metadata, TidyError> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--manifest-path", manifest])
+        .current_dir(root)
+        .output()
+        .map_err(|error| TidyError::Unreadable(format!("cargo metadata: {error}")))?;
+    serde_json::from_slice(&output.stdout).map_err(|error| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        TidyError::Unreadable(format!("cargo metadata: {error}; {}", said.trim()))
+    })
 }
 
 /// The files with which crates, tests and build scripts begin.

@@ -7,15 +7,19 @@ use super::tree::Tree;
 const PAGE: &str = "docs/decisions/0002-dependencies.md";
 
 pub(super) fn check(tree: &Tree, _: &Rules) -> Vec<Finding> {
-    let manifest: toml::Table = match toml::from_str(tree.text("Cargo.toml").unwrap_or_default()) {
-        Ok(manifest) => manifest,
-        Err(error) => return vec![Finding::new("Cargo.toml", 0, error.to_string())],
+    let read = |path: &str| {
+        toml::from_str::<toml::Table>(tree.text(path).unwrap_or_default())
+            .map_err(|error| vec![Finding::new(path, 0, error.to_string())])
     };
-    let dependencies = manifest.get("workspace").and_then(|workspace| workspace.get("dependencies"));
-    let dependencies = dependencies.and_then(toml::Value::as_table);
-    let names =
-        dependencies.into_iter().flatten().filter(|(_, value)| value.get("path").is_none()).map(|(name, _)| name);
-    let names: Vec<_> = names.map(String::as_str).collect();
+    let (workspace, fuzz) = match (read("Cargo.toml"), read("fuzz/Cargo.toml")) {
+        (Ok(workspace), Ok(fuzz)) => (workspace, fuzz),
+        (Err(findings), _) | (_, Err(findings)) => return findings,
+    };
+    let tables =
+        [workspace.get("workspace").and_then(|workspace| workspace.get("dependencies")), fuzz.get("dependencies")];
+    let dependencies = tables.into_iter().flatten().filter_map(toml::Value::as_table).flatten();
+    let names: Vec<_> =
+        dependencies.filter(|(_, value)| value.get("path").is_none()).map(|(name, _)| name.as_str()).collect();
     let rows = rows(tree.text(PAGE).unwrap_or_default());
     let unexplained = names.iter().filter(|name| !rows.contains(*name));
     let unused = rows.iter().filter(|row| !names.contains(row));
