@@ -8,6 +8,7 @@ use model::config::{FlushMode, TopicConfig};
 use model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, Timestamp};
 use storage::batch::CheckedBatch;
 use storage::error::{AppendError, ReadError, SyncError};
+use storage::planted::Planted;
 use storage::producers::{EpochRule, Marker, Verified};
 use storage::{AbortedTransaction, Appended, GroupCommit, LogSlice, PartitionLog, Placed, ReadSpec};
 
@@ -112,6 +113,9 @@ impl Partition {
     /// watermark.
     pub(crate) fn last_stable_offset(&self) -> Offset {
         let high_watermark = self.high_watermark();
+        if Planted::LastStableIsHighWatermark.is_on() {
+            return high_watermark;
+        }
         // Of a transaction that began before the log's start, what is left begins there.
         let unstable = self.log.first_unstable_offset().map(|unstable| unstable.max(self.log.log_start_offset()));
         unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark))
@@ -178,7 +182,12 @@ impl Partition {
         let config = self.log.config();
         match config.flush_mode {
             // Also for acks 0 and 1, so that the watermark follows at once.
-            FlushMode::Sync => self.group_commit.request(&self.log),
+            FlushMode::Sync => {
+                if Planted::AcksBeforeSync.is_on() {
+                    self.advance_to(self.log.log_end_offset());
+                }
+                self.group_commit.request(&self.log);
+            }
             FlushMode::Async => {
                 self.advance_to(self.log.log_end_offset());
                 let unsynced = self.log.log_end_offset().distance_from(self.log.synced_offset());
@@ -229,7 +238,8 @@ impl Partition {
             return Err(ReadError::Offline);
         }
         // The watermark first: read later it could lie past what was read, and a client would skip nothing but wonder.
-        let high_watermark = self.high_watermark();
+        let high_watermark =
+            if Planted::ServesAboveHighWatermark.is_on() { self.log.log_end_offset() } else { self.high_watermark() };
         let last_stable_offset = self.last_stable_offset().min(high_watermark);
         let up_to = |upto| ReadSpec { from, upto, max_bytes, at_least_one_batch };
         let (records, aborted) = match isolation {

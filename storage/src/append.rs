@@ -15,6 +15,7 @@ use crate::disk::{DiskFile, OpenMode, is_refusal};
 use crate::error::AppendError;
 use crate::index::OffsetEntry;
 use crate::partition_log::PartitionLog;
+use crate::planted::Planted;
 use crate::producers::{Admission, AppendedAt, EpochRule, Marker, ProducerTable, Verified};
 use crate::segment::{LOG_SUFFIX, LookupError, Mark, Segment, WalkError};
 use crate::sync::CHECKPOINT_BYTES;
@@ -281,6 +282,9 @@ impl PartitionLog {
 
     /// Begins a segment at the log's end. The one before stays unsynced if it is: the next sync takes it up first.
     fn begin_segment(&self, writer: &mut Writer, now: Timestamp) -> Result<(), AppendError> {
+        if Planted::ForgetsProducersAtRoll.is_on() {
+            writer.expire_producers(now, 0);
+        }
         let path = self.directory.segment_file(writer.next_offset, LOG_SUFFIX);
         let file = self.directory.disk.open(&path, OpenMode::CreateNew).map_err(refused_or_failed)?;
         let segment = Arc::new(Segment::created(Arc::clone(&self.directory), writer.next_offset, Arc::clone(&file)));

@@ -7,6 +7,7 @@ mod epochs;
 pub mod error;
 pub mod format;
 mod index;
+pub mod planted;
 pub mod producers;
 mod segment;
 

@@ -13,6 +13,7 @@ use crate::error::ReadError;
 use crate::index::AbortedTransaction;
 use crate::log_slice::LogSlice;
 use crate::partition_log::PartitionLog;
+use crate::planted::Planted;
 use crate::producers::{Marker, MarkerKind};
 use crate::read::ReadSpec;
 use crate::segment::{BatchAt, LookupError, Segment, Walk};
@@ -35,7 +36,10 @@ impl PartitionLog {
         let next = segment.batch_at(position).map_err(|error| self.failed(&segment, error))?;
         let next_segment = segments.from(segment.base_offset()).get(1).map(|next| next.base_offset());
         let next = next.map(|next| next.base_offset).or(next_segment);
-        let aborted = self.aborted_transactions(spec.from, next.map_or(spec.upto, |next| next.min(spec.upto)))?;
+        let mut aborted = self.aborted_transactions(spec.from, next.map_or(spec.upto, |next| next.min(spec.upto)))?;
+        if Planted::AnAbortIsNotNamed.is_on() {
+            aborted.pop();
+        }
         Ok((slice, aborted))
     }
 

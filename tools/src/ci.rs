@@ -190,11 +190,15 @@ fn parts(root: &Path, test_targets: &BTreeSet<String>) -> Vec<Part> {
             parts.push(part("tests: cases, the real Kafka", 4, Job::Tests(against_kafka)));
         }
     }
-    for (name, budget_min, task) in
-        [("fuzz, a minute", 4, &["fuzz", "--seconds", "60"][..]), ("bench, quick", 3, &["bench", "--quick"])]
-    {
+    // Torture: kills, power cuts and the rest, on both file systems; it needs root and loop devices, and fails without them.
+    let torture = "torture --seconds 15 --disk ext4,xfs --trouble kill,kill,power,power,pause,cut,errors,full";
+    for (name, budget_min, task) in [
+        ("fuzz, a minute", 4, "fuzz --seconds 60"),
+        ("bench, quick", 3, "bench --quick"),
+        ("torture, two rounds", 4, torture),
+    ] {
         let mut own = cargo(&["run", "--quiet", "--package", "tools", "--bin", "xtask", "--"]);
-        own.args(task);
+        own.args(task.split(' '));
         parts.push(part(name, budget_min, Job::Check(own)));
     }
     parts

@@ -9,6 +9,7 @@ use protocol::messages::produce::{
 use storage::Appended;
 use storage::batch::UncheckedBatch;
 use storage::compression::Codec;
+use storage::planted::Planted;
 
 use super::refusal::{Refusal, refused};
 use super::verification::Vouched;
@@ -107,7 +108,7 @@ impl Append<'_> {
         let end = written.last_offset.checked_add(1).ok_or(ErrorCode::KafkaStorageError)?;
         let answer = PartitionProduceResponse {
             index: data.index,
-            base_offset: written.base_offset.get(),
+            base_offset: written.base_offset.get() + i64::from(Planted::OffsetOffByOne.is_on()),
             log_append_time_ms: written.log_append_time.map_or(-1, Timestamp::get),
             log_start_offset: partition.log().log_start_offset().get(),
             ..PartitionProduceResponse::default()

@@ -2,6 +2,7 @@
 //!
 //! The rules are those of Kafka's cleaner. Does not know: segments, files, when a log is cleaned.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -11,6 +12,7 @@ use super::key_map::KeyMap;
 use super::transactions::Transactions;
 use crate::batch::{BatchView, DecompressionLimits, RebuiltBatch, RecordFault, without_records};
 use crate::compression::Level;
+use crate::planted::Planted;
 use crate::segment::BatchAt;
 
 /// What a producer sent last, as far as its log remembers.
@@ -145,8 +147,11 @@ impl Rules<'_> {
             let stays = is_control
                 || Offset::new(record.offset).is_none_or(|offset| offset >= self.mapped)
                 || record.key.is_some_and(|key| {
-                    self.map.get(key).is_none_or(|newest| newest.get() <= record.offset)
-                        && !(is_tombstone && is_past_horizon)
+                    self.map.get(key).is_none_or(|newest| match newest.get().cmp(&record.offset) {
+                        Ordering::Less => true,
+                        Ordering::Equal => !Planted::DropsNewest.is_on(),
+                        Ordering::Greater => false,
+                    }) && !(is_tombstone && is_past_horizon)
                 });
             kept.flags.push(stays);
             kept.count += usize::from(stays);

@@ -27,6 +27,7 @@ use crate::error::StorageError;
 use crate::format::leader_epoch_checkpoint_v0;
 use crate::format::partition_checkpoint_v1::{self, PartitionCheckpoint};
 use crate::partition_log::Opened;
+use crate::planted::Planted;
 use crate::producers::ProducerTable;
 use crate::segment::{
     LOG_SUFFIX, LogDirectory, LookupError, OFFSET_INDEX_SUFFIX, SEGMENT_SUFFIXES, Segment, StoredCounts,
@@ -94,7 +95,10 @@ pub(crate) fn open(
         if checkpoint.recovery_point > Offset::ZERO { u64::from(checkpoint.segment_position) } else { 0 };
     let scanned_bytes = scanned.iter().map(|segment| u64::from(segment.size())).sum::<u64>();
     let bytes = scanned_bytes.saturating_sub(trusted_bytes);
-    let writer = Writer::reopened(scan.next_offset, scan.producers, scanned, bytes);
+    let mut writer = Writer::reopened(scan.next_offset, scan.producers, scanned, bytes);
+    if Planted::ForgetsProducersAtStart.is_on() {
+        writer.expire_producers(spec.now, 0);
+    }
     // The file and the batches may still tell of epochs that ended before the log's start.
     scan.epochs.truncate_before(checkpoint.log_start_offset);
     Ok(Opened {

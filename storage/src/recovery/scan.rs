@@ -12,6 +12,7 @@ use crate::disk::DiskFile;
 use crate::epochs::Epochs;
 use crate::format::record_batch_v2::{HEADER_SIZE, RecordBatchHeader, SIZE_TO_MAGIC};
 use crate::index::{AbortedTransaction, OffsetEntry};
+use crate::planted::Planted;
 use crate::producers::{AppendedAt, CompletedTransaction, MarkerKind, ProducerTable};
 use crate::segment::{BatchAt, Flaw, Indexes, judge};
 
@@ -62,6 +63,9 @@ impl Scan {
                 Ok(batch) => batch,
                 Err(flaw) => return Ok(Scanned { end, flaw: Some(flaw) }),
             };
+            if Planted::DropsLastBatch.is_on() && batch.end() == size {
+                return Ok(Scanned { end, flaw: Some(Flaw::CutShort) });
+            }
             let Some(last) = relative(base_offset, batch.last_offset) else {
                 let flaw = Flaw::OutOfOrder { found: batch.base_offset, expected: base_offset };
                 return Ok(Scanned { end, flaw: Some(flaw) });

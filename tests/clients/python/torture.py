@@ -19,6 +19,8 @@ END_SECONDS = 30
 STUCK_SECONDS = 30
 ABORT_PERCENT = 30
 ABANDON_PERCENT = 5
+# What calls raise: some wrap the error, and some do not.
+FAILURES = (KafkaException, KafkaError)
 # All else may have happened.
 REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION}
 
@@ -106,19 +108,20 @@ class Producing:
         else:
             settings["enable.idempotence"] = True
         if kind == "transactional":
-            settings |= {"transactional.id": f"torture-{self.number}", "transaction.timeout.ms": 10_000, "message.timeout.ms": 10_000}
+            settings |= {"transactional.id": f"torture-{self.number}", "transaction.timeout.ms": 10_000, "message.timeout.ms": 8_000}
         self.producer = Producer(settings)
         if kind == "transactional":
             self.again(self.producer.init_transactions)
 
     def run(self, enough):
-        if self.arguments["kind"] == "transactional":
+        step = self.transaction if self.arguments["kind"] == "transactional" else self.burst
+        try:
             while not enough.event.is_set():
-                self.transaction()
-        else:
-            while not enough.event.is_set():
-                self.burst()
-        self.producer.flush(FLUSH_SECONDS)
+                step()
+            self.producer.flush(FLUSH_SECONDS)
+        except FAILURES as error:
+            # Of an idempotent producer whose numbers are not those of the broker, for instance: it cannot go on.
+            self.history.write("fatal", why=str(error))
         self.runs.write()
 
     def burst(self):
@@ -168,32 +171,37 @@ class Producing:
                 return
 
     def transaction(self):
-        self.producer.begin_transaction()
-        self.txn += 1
-        for _ in range(self.random.randint(1, 4)):
-            self.burst()
-        fate = self.random.randrange(100)
-        if fate < ABANDON_PERCENT:
-            self.history.write("end", txn=self.txn, how="abandon")
-            self.anew()
-            return
-        how = "abort" if fate < ABANDON_PERCENT + ABORT_PERCENT else "commit"
-        if self.producer.flush(END_SECONDS) > 0:
-            how = "abort"
-        self.runs.write()
-        self.history.write("end", txn=self.txn, how=how)
         try:
-            self.again(self.producer.commit_transaction if how == "commit" else self.producer.abort_transaction)
-        except KafkaException as error:
+            self.producer.begin_transaction()
+            self.txn += 1
+            for _ in range(self.random.randint(1, 4)):
+                self.burst()
+            fate = self.random.randrange(100)
+            if fate < ABANDON_PERCENT:
+                self.history.write("end", txn=self.txn, how="abandon")
+                self.anew()
+            else:
+                self.end(fate < ABANDON_PERCENT + ABORT_PERCENT)
+        except FAILURES as error:
+            # Its commit may have been asked for. A transaction that takes too long is ended by the broker, for instance.
             self.history.write("ended", txn=self.txn, how="unknown", why=str(error))
             self.anew()
-        else:
-            self.history.write("ended", txn=self.txn, how="ok")
+
+    def end(self, abort):
+        how = "abort" if abort or self.producer.flush(END_SECONDS) > 0 else "commit"
+        self.runs.write()
+        self.history.write("end", txn=self.txn, how=how)
+        self.again(self.producer.commit_transaction if how == "commit" else self.producer.abort_transaction)
+        self.history.write("ended", txn=self.txn, how="ok")
 
     def anew(self):
         """Goes on with another client for the same transactional id, which ends what the first one left open."""
-        self.producer.purge()
-        self.producer.flush(1)
+        try:
+            self.producer.purge()
+            self.producer.flush(1)
+        except FAILURES:
+            # One that is fenced says so, once more.
+            pass
         self.runs.write()
         self.connect()
 

@@ -168,11 +168,12 @@ impl Broker {
             .map_err(|error| TortureError::Io { what: "a signal".to_owned(), source: error.into() })
     }
 
-    fn settings(&self) -> [String; 8] {
+    fn settings(&self) -> [String; 9] {
         [
             format!("advertised.listeners=PLAINTEXT://{}", self.advertised),
             "group.initial.rebalance.delay.ms=0".to_owned(),
             "auto.create.topics.enable=false".to_owned(),
+            "log.initial.task.delay.ms=500".to_owned(),
             "log.retention.check.interval.ms=1000".to_owned(),
             "log.cleaner.backoff.ms=500".to_owned(),
             "log.segment.delete.delay.ms=500".to_owned(),

@@ -101,7 +101,7 @@ impl Clients {
         let mut clients = vec![
             self.start(Library::Franz, "read", "reading-live-all", &reader(false))?,
             self.start(Library::Franz, "read", "reading-live-committed", &reader(true))?,
-            self.start(Library::Franz, "watch", "watch", &json!({}))?,
+            self.start(Library::Franz, "watch", "watch", &json!({ "groups": ["group-classic", "group-consumer"] }))?,
             self.start(Library::Franz, "topics", "topics", &json!({ "seed": self.seed >> 2 }))?,
         ];
         for protocol in ["classic", "consumer"] {

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::TortureError;
-use super::checker::History;
 use super::checker::history::{Event, Fate, Producer, Sent};
+use super::checker::{History, Violation};
 use super::volume::Disk;
 
 /// The figures of a round, or of many.
@@ -92,6 +92,18 @@ impl Figures {
             group_commits: count(members().filter(|event| event.e == "committed" && event.how == "ok").count()),
             topic_changes: count(history.topics.iter().filter(|event| event.how == "ok").count()),
             ..Self::default()
+        }
+    }
+
+    /// The same with what was found: violations as they are counted one by one, of which the first few of a check are told.
+    pub(super) fn with(self, violations: &[Violation]) -> Self {
+        let of = |checks: &[&str]| count(violations.iter().filter(|found| checks.contains(&found.check)).count());
+        Self {
+            lost: of(&["lost", "unseen"]),
+            duplicated: of(&["duplicates"]),
+            aborted_seen: of(&["aborted", "torn"]),
+            violations: count(violations.len()),
+            ..self
         }
     }
 

@@ -9,6 +9,7 @@ mod checker;
 mod clients;
 mod figures;
 mod nemesis;
+mod planted;
 mod proxy;
 mod random;
 mod round;
@@ -20,8 +21,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use self::broker::Program;
+use self::checker::Violation;
 use self::figures::Figures;
 use self::nemesis::Trouble;
+use self::planted::Mistake;
 use self::round::{Outcome, Plan};
 use self::volume::Disk;
 use crate::bench::{build, kafka, now};
@@ -63,17 +66,25 @@ pub(crate) struct Args {
     /// Have that Kafka flush each write (log.flush.interval.messages=1)
     #[arg(long, requires = "peer")]
     flush: bool,
+    /// Plant mistakes in the broker, all or these, and demand that each is found by the checks that are for it
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with_all = ["peer", "minutes"])]
+    planted: Option<Vec<String>>,
     /// A binary to torture instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 }
+
+/// Rounds in which a planted mistake must be found, and the seconds of trouble of each.
+const PLANTED_ROUNDS: u64 = 4;
+const PLANTED_SECONDS: u64 = 20;
 
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask torture                                        a round of a minute on each kind of disk
   cargo xtask torture --seed 4711 --disk ext4                the same trouble again; what it meets differs
   cargo xtask torture --minutes 60 --results torture.jsonl   for an hour; the figures of each round are appended
-  cargo xtask torture --results torture.jsonl --sum          what all rounds so far have done";
+  cargo xtask torture --results torture.jsonl --sum          what all rounds so far have done
+  cargo xtask torture --planted                              is each of the mistakes found that can be planted?";
 
 /// Why a run did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +114,9 @@ pub(crate) enum TortureError {
     /// Promises were broken.
     #[error("torture found {0} violations; the histories and the broker's log are in {1}")]
     Broken(usize, String),
+    /// A mistake that no check found.
+    #[error("not found by the checks that are for it: {0}")]
+    NotFound(String),
     /// A run that proves nothing.
     #[error("the run is invalid, it was too weak to prove anything: {0}")]
     Invalid(String),
@@ -118,6 +132,9 @@ impl TortureError {
 pub(crate) fn run(root: &Path, args: &Args) -> Result<(), TortureError> {
     if let (Some(results), true) = (&args.results, args.sum) {
         return print_sum(results);
+    }
+    if let Some(names) = &args.planted {
+        return run_planted(root, args, names);
     }
     let program = program(root, args)?;
     let seed = args.seed.unwrap_or_else(seed_of_today);
@@ -145,6 +162,41 @@ fn program(root: &Path, args: &Args) -> Result<Program, TortureError> {
     }
     let binary = args.binary.clone().map_or_else(|| build(root), Ok)?;
     Ok(Program::Tidelog { binary, planted: None })
+}
+
+/// Tortures brokers that make mistakes. Each has a few rounds in which it must be found.
+fn run_planted(root: &Path, args: &Args, names: &[String]) -> Result<(), TortureError> {
+    let work = root.join(&args.dir);
+    let binary = args.binary.clone().map_or_else(|| planted::build(root, &work), Ok)?;
+    let mut missed = Vec::new();
+    let is_asked = |mistake: &&Mistake| names.is_empty() || names.iter().any(|name| name == mistake.name);
+    for mistake in planted::MISTAKES.iter().filter(is_asked) {
+        if !is_found(root, args, mistake, &binary)? {
+            missed.push(mistake.name);
+        }
+    }
+    if missed.is_empty() { Ok(()) } else { Err(TortureError::NotFound(missed.join(", "))) }
+}
+
+fn is_found(root: &Path, args: &Args, mistake: &'static Mistake, binary: &Path) -> Result<bool, TortureError> {
+    let first = args.seed.unwrap_or_else(seed_of_today);
+    for seed in first..first + PLANTED_ROUNDS {
+        let load = Duration::from_secs(args.seconds.min(PLANTED_SECONDS));
+        let plan = Plan { seed, disk: mistake.disk, load, rate: args.rate, troubles: mistake.troubles.to_vec() };
+        let program = Program::Tidelog { binary: binary.to_owned(), planted: Some(mistake.name) };
+        let dir = round::dir_of(&root.join(&args.dir), &plan);
+        let begun = now();
+        let violations = round::run(root, &dir, &plan, program)?.violations;
+        std::fs::remove_dir_all(&dir).map_err(|source| TortureError::io(&dir, source))?;
+        let found = violations.iter().find(|violation| mistake.checks.contains(&violation.check));
+        let seconds = now().duration_since(begun).as_secs();
+        if let Some(Violation { check, what }) = found {
+            say(&format!("{}: found by {check} in {seconds} s, seed {seed}: {what}", mistake.name));
+            return Ok(true);
+        }
+        say(&format!("{}: not found in {seconds} s, seed {seed}", mistake.name));
+    }
+    Ok(false)
 }
 
 /// One round, with all that is said of it.

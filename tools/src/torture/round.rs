@@ -47,10 +47,11 @@ pub(super) struct Outcome {
 
 /// Runs one round in `dir`, which is emptied first and stays.
 pub(super) fn run(root: &Path, dir: &Path, plan: &Plan, program: Program) -> Result<Outcome, TortureError> {
-    drop(std::fs::remove_dir_all(dir));
     let histories = dir.join("history");
-    std::fs::create_dir_all(&histories).map_err(|source| TortureError::io(&histories, source))?;
     let volume = Volume::new(plan.disk, dir)?;
+    // Those of an earlier round with this seed.
+    drop(std::fs::remove_dir_all(&histories));
+    std::fs::create_dir_all(&histories).map_err(|source| TortureError::io(&histories, source))?;
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let (address, advertised) = (loopback(free_port()), loopback(free_port()));
     let proxy = Proxy::start(advertised.port(), address)?;
@@ -74,8 +75,9 @@ pub(super) fn run(root: &Path, dir: &Path, plan: &Plan, program: Program) -> Res
     let rolls = trouble(&mut nemesis, &clients, plan.load)?;
     nemesis.broker.stop()?;
     let history = History::read(&histories)?;
-    let violations = checker::check(&history);
-    let figures = Figures::of(&history, plan.disk, rolls);
+    let mut violations = checker::check(&history);
+    violations.extend(checker::files::check(&nemesis.volume.data())?);
+    let figures = Figures::of(&history, plan.disk, rolls).with(&violations);
     Ok(Outcome { violations, figures })
 }
 

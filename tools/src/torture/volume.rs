@@ -58,8 +58,12 @@ impl Volume {
     pub(super) fn new(disk: Disk, dir: &Path) -> Result<Self, TortureError> {
         let mut volume = Self { disk, image: dir.join("disk.img"), mount: dir.join("disk"), is_mounted: false };
         std::fs::create_dir_all(&volume.mount).map_err(|source| TortureError::io(&volume.mount, source))?;
+        volume.leave_nothing_mounted()?;
         let make = match disk {
-            Disk::Directory => return Ok(volume),
+            Disk::Directory => {
+                drop(std::fs::remove_dir_all(volume.data()));
+                return Ok(volume);
+            }
             Disk::Ext4 => ("mkfs.ext4", "e2fsprogs"),
             Disk::Xfs => ("mkfs.xfs", "xfsprogs"),
         };
@@ -133,6 +137,14 @@ impl Volume {
 
     fn filler(&self) -> PathBuf {
         self.mount.join("filler")
+    }
+
+    /// A run that was cut short leaves its file system behind.
+    fn leave_nothing_mounted(&mut self) -> Result<(), TortureError> {
+        let path = Path::new("/proc/self/mounts");
+        let mounts = std::fs::read_to_string(path).map_err(|source| TortureError::io(path, source))?;
+        let mount = self.mount.display().to_string();
+        if mounts.lines().any(|line| line.split(' ').nth(1) == Some(&mount)) { self.unmount() } else { Ok(()) }
     }
 
     fn mount(&mut self) -> Result<(), TortureError> {

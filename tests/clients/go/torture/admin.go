@@ -50,9 +50,26 @@ func watch(enough context.Context, a *arguments, h *history) error {
 		if events, err := listOnce(admin, a); err == nil {
 			h.write(events...)
 		}
+		for _, group := range a.Groups {
+			tell(admin, h, group)
+		}
 		time.Sleep(watchEvery)
 	}
 	return nil
+}
+
+// tell notes what a group has committed, with the time before it was asked.
+func tell(admin *kadm.Client, h *history, group string) {
+	ctx, cancel := context.WithTimeout(context.Background(), adminLimit)
+	defer cancel()
+	asked := monotonic()
+	answers, err := admin.FetchOffsets(ctx, group)
+	if err != nil || answers.Error() != nil {
+		return
+	}
+	answers.Each(func(o kadm.OffsetResponse) {
+		h.write(event{E: "told", T: asked, How: group, Topic: o.Topic, P: o.Partition, Off: o.At})
+	})
 }
 
 // churn creates and deletes topics, and lists them in the end.

@@ -37,6 +37,8 @@ type arguments struct {
 	// Group is what a member is part of, and Protocol classic or consumer.
 	Group    string `json:"group"`
 	Protocol string `json:"protocol"`
+	// Groups are those whose offsets are watched.
+	Groups []string `json:"groups"`
 }
 
 type topic struct {

@@ -15,6 +15,7 @@ pub(super) fn commits(history: &History, findings: &mut Findings<'_>) {
             let most = acked.entry(event.place()).or_default();
             *most = event.off.max(*most);
         }
+        told_less(history, group, events, findings);
         let told = events.iter().filter(|event| event.e == "group").collect::<Vec<_>>();
         if told.is_empty() {
             findings.add(|| format!("group {group} was told nothing"));
@@ -36,6 +37,32 @@ pub(super) fn commits(history: &History, findings: &mut Findings<'_>) {
                     format!("group {group}: {:?} was committed to {}, nobody read {gap}", event.place(), event.off)
                 });
             }
+        }
+    }
+}
+
+/// What a group is told at any time is at least what was acknowledged before it asked.
+fn told_less(history: &History, group: &str, events: &[Event], findings: &mut Findings<'_>) {
+    let mut acked: BTreeMap<Place, Vec<(i64, i64)>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.e == "committed" && event.how == "ok") {
+        acked.entry(event.place()).or_default().push((event.t, event.off));
+    }
+    for acked in acked.values_mut() {
+        acked.sort_unstable();
+        let mut most = 0;
+        for (_, off) in acked {
+            most = most.max(*off);
+            *off = most;
+        }
+    }
+    let name = format!("group-{group}");
+    for told in history.watch.iter().filter(|event| event.e == "told" && event.how == name) {
+        let acked = acked.get(&told.place()).map(Vec::as_slice).unwrap_or_default();
+        let before = acked.partition_point(|(t, _)| *t < told.t);
+        let least = before.checked_sub(1).and_then(|last| acked.get(last)).map_or(0, |(_, off)| *off);
+        if told.off < least {
+            findings
+                .add(|| format!("group {group}: {:?} was told {}, acknowledged was {least}", told.place(), told.off));
         }
     }
 }

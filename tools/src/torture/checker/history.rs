@@ -73,6 +73,8 @@ pub(in crate::torture) struct Producer {
     pub(in crate::torture) acked: BTreeMap<Place, Vec<Sent>>,
     pub(in crate::torture) refused: BTreeMap<Place, Vec<Sent>>,
     pub(in crate::torture) unknown: i64,
+    /// Why it could not go on.
+    pub(in crate::torture) fatal: Option<String>,
     /// By number; a transaction that is not named was never to be committed.
     pub(in crate::torture) ends: BTreeMap<u32, Fate>,
 }
@@ -195,6 +197,18 @@ impl History {
         self.producers.get(&seen.producer).map(|producer| producer.fate(seen.txn))
     }
 
+    /// The largest start that anybody was told of each partition: what lies below may be gone.
+    pub(in crate::torture) fn starts(&self) -> BTreeMap<Place, i64> {
+        let mut starts = BTreeMap::new();
+        let of_readings = self.readings.iter().flat_map(|reading| reading.offsets.iter());
+        let of_readings = of_readings.map(|(place, (start, ..))| (place.clone(), *start));
+        for (place, start) in of_readings.chain(self.watch.iter().map(|event| (event.place(), event.start))) {
+            let most = starts.entry(place).or_insert(start);
+            *most = start.max(*most);
+        }
+        starts
+    }
+
     /// All partitions that were sent to.
     pub(in crate::torture) fn places(&self) -> BTreeSet<Place> {
         self.producers.values().flat_map(|producer| producer.sent.keys().cloned()).collect()
@@ -210,6 +224,7 @@ impl Producer {
             "ok" => self.acked.entry(event.place()).or_default().push(sent),
             "fail" => self.refused.entry(event.place()).or_default().push(sent),
             "unknown" => self.unknown += event.n,
+            "fatal" => self.fatal = Some(event.why),
             "end" if event.how == "commit" => drop(self.ends.insert(event.txn, Fate::Unknown)),
             "ended" if event.how == "ok" => {
                 if let Some(fate) = self.ends.get_mut(&event.txn) {

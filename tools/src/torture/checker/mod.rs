@@ -1,9 +1,11 @@
 //! The checks: what the clients noted against what was promised to them.
 //!
-//! Owns: the list of checks, and what a violation is. A check reads histories and nothing else (the one of the files on disk reads
-//! those); it knows nothing of how they came about.
+//! Owns: the list of checks, and what a violation is. A check reads histories and nothing else (`files` reads
+//! those of the broker); it knows nothing of how they came about.
 
+pub(super) mod files;
 mod groups;
+mod healthy;
 pub(super) mod history;
 mod offsets;
 mod readings;
@@ -28,11 +30,12 @@ pub(super) struct Violation {
 /// A check: its name, and how it is done.
 type Check = (&'static str, fn(&History, &mut Findings<'_>));
 
-/// All of them. The numbers are those of the list in `docs/durability.md`.
-pub(super) const CHECKS: [Check; 12] = [
+/// All of those that need nothing but histories.
+pub(super) const CHECKS: [Check; 14] = [
     ("lost", sends::lost),
     ("duplicates", sends::duplicates),
     ("order", sends::order),
+    ("sequence", sends::sequence),
     ("refused", sends::refused),
     ("aborted", transactions::aborted),
     ("torn", transactions::torn),
@@ -42,6 +45,7 @@ pub(super) const CHECKS: [Check; 12] = [
     ("watermarks", offsets::watermarks),
     ("commits", groups::commits),
     ("topics", topics::topics),
+    ("healthy", healthy::healthy),
 ];
 
 /// Violations beyond these of one check are only counted.

@@ -15,12 +15,13 @@ pub(super) fn one_value(history: &History, findings: &mut Findings<'_>) {
     };
     let spans = all(base);
     let nothing = Spans::default();
+    let starts = history.starts();
     for reading in history.readings.iter().filter(|reading| !std::ptr::eq(*reading, base)) {
         for bad in &reading.bad {
             findings.add(|| format!("reading {}: {bad}", reading.name));
         }
         for (place, seen) in reading.seen.iter().flat_map(|(place, runs)| runs.iter().map(move |seen| (place, seen))) {
-            let start = base.offsets.get(place).map_or(0, |(start, ..)| *start);
+            let start = starts.get(place).copied().unwrap_or(0);
             for part in spans.get(place).unwrap_or(&nothing).parts(seen.off, seen.off + seen.n) {
                 if let Some(problem) = difference(place, start, seen, &part) {
                     findings.add(|| format!("reading {}: {}-{} {problem}", reading.name, place.0, place.1));

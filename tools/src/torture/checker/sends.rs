@@ -15,15 +15,17 @@ pub(super) const DELETING: &str = "short";
 /// Check 1 and 11: what was acknowledged is exactly where the acknowledgement said, unless retention or a later record of its key
 /// explains that it is not. Nothing else explains it.
 pub(super) fn lost(history: &History, findings: &mut Findings<'_>) {
+    let starts = history.starts();
     for reading in history.readings.iter().filter(|reading| reading.is_whole) {
         for place in history.places() {
             let spans = Spans::of(reading, &place);
-            let newest = newest_of_keys(history, &spans, &place);
+            let (newest, start) = (newest_of_keys(history, &spans, &place), starts.get(&place).copied().unwrap_or(0));
             for (number, producer) in &history.producers {
                 let acked = producer.acked.get(&place).map(Vec::as_slice).unwrap_or_default();
                 for sent in acked.iter().filter(|sent| is_owed(reading, producer.fate(sent.txn))) {
                     let is_committed = producer.fate(sent.txn) == Fate::Committed;
-                    let owed = Owed { reading, place: &place, producer: *number, sent, is_committed, newest: &newest };
+                    let owed =
+                        Owed { reading, place: &place, producer: *number, sent, is_committed, newest: &newest, start };
                     owed.check(&spans, findings);
                 }
             }
@@ -45,6 +47,8 @@ struct Owed<'h> {
     is_committed: bool,
     /// The number of the newest record of each key, by producer.
     newest: &'h BTreeMap<(i64, i64), i64>,
+    /// Where the partition started at the latest.
+    start: i64,
 }
 
 impl Owed<'_> {
@@ -86,7 +90,7 @@ impl Owed<'_> {
     /// Whether a record may be gone.
     fn is_explained(&self, off: i64) -> bool {
         match self.place.0.as_str() {
-            DELETING => self.reading.offsets.get(self.place).is_some_and(|(start, ..)| off < *start),
+            DELETING => off < self.start,
             // Compaction also removes what was aborted.
             COMPACTED if !self.is_committed => true,
             COMPACTED => {
@@ -145,6 +149,15 @@ pub(super) fn order(history: &History, findings: &mut Findings<'_>) {
             }
         }
     });
+}
+
+/// No producer is refused that was right to go on.
+pub(super) fn sequence(history: &History, findings: &mut Findings<'_>) {
+    for (number, producer) in &history.producers {
+        if let Some(why) = &producer.fatal {
+            findings.add(|| format!("producer {number} could not go on: {why}"));
+        }
+    }
 }
 
 /// Runs of each idempotent producer in each partition, as (number, count, offset), by offset.

@@ -3,12 +3,12 @@
 use super::{History, check};
 
 /// A producer of each kind, a transaction of each fate, and readers who saw what they had to.
-const WELL: [(&str, &str); 7] = [
+const WELL: [(&str, &str); 8] = [
     (
         "producer-1",
         r#"{"e":"producer","producer":1,"how":"idempotent"}
 {"e":"send","topic":"keep","p":0,"seq":0,"n":10}
-{"e":"ok","topic":"keep","p":0,"seq":0,"n":10,"off":0}
+{"e":"ok","t":3000000000,"topic":"keep","p":0,"seq":0,"n":10,"off":0}
 {"e":"send","topic":"keep","p":0,"seq":10,"n":5}
 {"e":"unknown","topic":"keep","p":0,"seq":10,"n":5}"#,
     ),
@@ -49,7 +49,8 @@ const WELL: [(&str, &str); 7] = [
     (
         "watch",
         r#"{"e":"offsets","topic":"keep","p":0,"start":0,"last":10,"end":15}
-{"e":"offsets","topic":"keep","p":0,"start":0,"last":26,"end":26}"#,
+{"e":"offsets","topic":"keep","p":0,"start":0,"last":26,"end":26}
+{"e":"told","t":5,"how":"group-classic","topic":"keep","p":0,"off":20}"#,
     ),
     (
         "member-classic-1",
@@ -68,6 +69,11 @@ const WELL: [(&str, &str); 7] = [
 {"e":"deleted","topic":"b","how":"ok"}
 {"e":"topic","topic":"a"}
 {"e":"done"}"#,
+    ),
+    (
+        "nemesis",
+        r#"{"e":"healthy","t":1000000000}
+{"e":"kill","t":4000000000}"#,
     ),
 ];
 
@@ -112,6 +118,7 @@ fn what_is_there_twice_or_out_of_order_is_found() {
 #[test]
 fn what_was_refused_and_what_nobody_sent_is_found() {
     assert_eq!(found_with("producer-1", r#"{"e":"unknown""#, r#"{"e":"fail""#), ["refused"]);
+    assert_eq!(found_with("producer-1", r#"{"e":"unknown""#, r#"{"e":"fatal""#), ["sequence"]);
     assert_eq!(found_with("producer-1", r#""seq":10,"n":5}"#, r#""seq":100,"n":5}"#), ["refused"]);
 }
 
@@ -154,6 +161,7 @@ fn a_commit_that_is_gone_or_skips_records_is_found() {
         ),
         ["commits"]
     );
+    assert_eq!(found_with("watch", r#""p":0,"off":20}"#, r#""p":0,"off":19}"#), ["commits"]);
     assert_eq!(found_with("member-classic-1", r#""off":0,"n":20"#, r#""off":0,"n":19"#), ["commits"]);
 }
 
@@ -168,4 +176,9 @@ fn a_topic_that_is_gone_or_came_back_is_found() {
         ),
         ["topics"]
     );
+}
+
+#[test]
+fn a_time_in_which_all_is_well_and_nothing_is_acknowledged_is_found() {
+    assert_eq!(found_with("producer-1", r#""t":3000000000"#, r#""t":2000000000"#), ["healthy"]);
 }
