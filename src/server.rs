@@ -257,7 +257,10 @@ fn start_loops(
         connections_max: count(config.max_connections),
         connections_per_ip_max: count(config.max_connections_per_ip),
     };
-    let budget = ByteBudget::new(u32::try_from(config.request_bytes_max()).unwrap_or(u32::MAX));
+    let budget = ByteBudget::new(
+        u32::try_from(config.request_bytes_max()).unwrap_or(u32::MAX),
+        u32::try_from(config.socket_request_max_bytes).unwrap_or(0),
+    );
     let cold_reads = Arc::new(ColdReads::start(count(config.cold_read_threads))?);
     EventLoops::start(threads, broker, options, (&budget, &cold_reads), stopping).map(Arc::new)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 use tokio::sync::{oneshot, watch};
 
 use super::cold_reads::ColdReads;
@@ -128,9 +129,6 @@ impl Connection {
                 if self.inbox.frame()?.is_some() {
                     continue;
                 }
-                if self.inbox.is_full() {
-                    self.make_room().await?;
-                }
             }
             match self.wait(stopping).await {
                 Woken::Answered(taken) => {
@@ -199,15 +197,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Makes room for what comes next, which may wait for the byte budget.
-    async fn make_room(&mut self) -> Result<(), Ended> {
-        // Cancelling it loses nothing: the socket was not read yet.
-        let room = tokio::time::timeout(self.options.frame_timeout, self.inbox.make_room());
-        room.await.map_err(|_| Ended::SlowFrame)
-    }
-
     /// Waits until there is something to do. Every arm is cancel-safe: readiness stays until it is used, a read that did not
-    /// happen took nothing, a pending answer stays in its place, a watch and a timer hold nothing.
+    /// happen took nothing but room, which stays, a pending answer stays in its place, a watch and a timer hold nothing.
     async fn wait(&mut self, stopping: &mut watch::Receiver<bool>) -> Woken {
         let may_read = self.may_read(stopping);
         let is_stopping = *stopping.borrow();
@@ -218,13 +209,12 @@ impl Connection {
         // Reading through the half, not after `readable()`: a read that leaves room in the buffer says that the socket is
         // drained, and saves the read that would only hear "would block".
         let (mut reader, writer) = stream.split();
-        let mut room = inbox.room();
         tokio::select! {
             biased;
             taken = poll_fn(|context| owed.poll_take(outbox, context)) => Woken::Answered(taken),
             () = warmed(warming), if is_warming => Woken::Warm,
             _ = writer.writable(), if sends => Woken::CanWrite,
-            read = reader.read_buf(&mut room), if may_read => Woken::Read(read),
+            read = read(&mut reader, inbox), if may_read => Woken::Read(read),
             _ = stopping.changed(), if !is_stopping => Woken::Stopping,
             () = poll_fn(|context| watchdog.poll_silence(context, limit)) => Woken::Silence,
         }
@@ -254,6 +244,16 @@ impl Connection {
             (false, false) => Err(Ended::Idle),
         }
     }
+}
+
+/// Reads what has come, after making room for it, which may wait for the byte budget. Who waits too long for that ends as one who
+/// is too slow himself: from outside it is the same.
+async fn read(reader: &mut ReadHalf<'_>, inbox: &mut Inbox) -> io::Result<usize> {
+    if inbox.is_full() {
+        inbox.make_room().await;
+    }
+    let mut room = inbox.room();
+    reader.read_buf(&mut room).await
 }
 
 /// Ends when the disk was read. A reader that is gone has read nothing; the send that follows waits for the disk itself.

@@ -4,9 +4,9 @@ use bytes::{Buf, BufMut, BytesMut};
 
 use super::memory::{ByteBudget, Share};
 
-/// Room that a connection keeps at all times, bytes. Also where growth begins.
+/// Room that a connection keeps at all times, bytes, outside of the budget. Also where growth begins.
 const ROOM_MIN: usize = 8 << 10;
-/// A buffer above this is given back when the connection has been idle.
+/// As far as a buffer grows for small requests that come many at once.
 const ROOM_KEPT: usize = 64 << 10;
 
 /// Why the stream cannot be split into frames any more.
@@ -91,7 +91,7 @@ impl Inbox {
         if self.bytes.try_reclaim(more) {
             return;
         }
-        if wanted > ROOM_KEPT {
+        if wanted > ROOM_MIN {
             self.budget.grow_to(&mut self.share, wanted).await;
         }
         self.bytes.reserve(more);

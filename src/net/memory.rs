@@ -1,20 +1,21 @@
 //! The byte budget: how much memory the frames that are still arriving may take, over all connections.
 //!
-//! Many large frames that arrive at once could each hold a part of the pool and wait for the rest for ever. So beside the pool
-//! there is one spare place, whose holder needs no more of the pool: whoever has it gets through, and then the next one.
+//! Many large frames that arrive at once could each hold a part of the memory and wait for the rest for ever. So as much as the
+//! largest frame may have is set aside as a spare place, whose holder needs nothing of the pool that is left: whoever has it gets
+//! through, and then the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A pool of bytes (`queued.max.request.bytes`), and the spare place for one more frame. Who wants to grow takes from the pool
-/// first and waits while it is empty.
+/// The memory (`queued.max.request.bytes`): a pool of bytes, and the spare place for one frame. Who wants to grow takes from the
+/// pool first and waits while it is empty.
 #[derive(Clone, Debug)]
 pub(crate) struct ByteBudget {
     pool: Arc<Semaphore>,
     spare: Arc<Semaphore>,
-    size: u32,
+    pool_size: u32,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -38,12 +39,13 @@ impl Share {
 }
 
 impl ByteBudget {
-    /// A pool of `size` bytes.
-    pub(crate) fn new(size: u32) -> Self {
+    /// A budget of `size` bytes, of which the largest frame takes `frame_size_max`; not less than that.
+    pub(crate) fn new(size: u32, frame_size_max: u32) -> Self {
+        let pool_size = size.saturating_sub(frame_size_max);
         Self {
-            pool: Arc::new(Semaphore::new(model::num::usize_from_u32(size))),
+            pool: Arc::new(Semaphore::new(model::num::usize_from_u32(pool_size))),
             spare: Arc::new(Semaphore::new(1)),
-            size,
+            pool_size,
             waiting: Arc::default(),
         }
     }
@@ -53,20 +55,20 @@ impl ByteBudget {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits until `share` can hold `total` bytes. A wish for more than the whole pool waits for the whole pool, so that
-    /// a frame that is allowed by its own limit always gets through in the end. Cancel-safe: a dropped wait took nothing.
+    /// Waits until `share` can hold `total` bytes: those of the pool, or the spare place, where any frame has room. Cancel-safe:
+    /// a dropped wait took nothing.
     pub(crate) async fn grow_to(&self, share: &mut Share, total: usize) {
         if share.is_spare() {
             return;
         }
         let held = share.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let held = u32::try_from(held).unwrap_or(u32::MAX);
-        let more = u32::try_from(total).unwrap_or(u32::MAX).min(self.size).saturating_sub(held);
+        let total = u32::try_from(total).unwrap_or(u32::MAX);
         let _waits = Waits::begin(&self.waiting);
         // Neither is ever closed, so both always yield a permit.
         tokio::select! {
             biased;
-            more = Arc::clone(&self.pool).acquire_many_owned(more) => {
+            more = Arc::clone(&self.pool).acquire_many_owned(total.saturating_sub(held)), if total <= self.pool_size => {
                 if let Ok(more) = more {
                     match &mut share.permit {
                         Some(permit) => permit.merge(more),
@@ -74,7 +76,7 @@ impl ByteBudget {
                     }
                 }
             }
-            place = Arc::clone(&self.spare).acquire_owned() => share.spare = place.ok(),
+            place = Arc::clone(&self.spare).acquire_owned() => *share = Share { permit: None, spare: place.ok() },
         }
     }
 }
@@ -101,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_share_that_is_dropped_lets_the_next_one_in() {
-        let budget = ByteBudget::new(100);
+        let budget = ByteBudget::new(300, 200);
         let mut first = Share::default();
         budget.grow_to(&mut first, 80).await;
         let mut spare = Share::default();
@@ -122,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_that_hold_all_of_the_pool_and_want_more_get_through_one_after_the_other() {
-        let budget = ByteBudget::new(100);
+        let budget = ByteBudget::new(300, 200);
         let mut shares: Vec<_> = (0..5).map(|_| Share::default()).collect();
         for share in &mut shares {
             budget.grow_to(share, 20).await;
@@ -138,11 +140,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wish_for_more_than_the_pool_gets_the_pool() {
-        let budget = ByteBudget::new(100);
+    async fn a_frame_larger_than_the_pool_has_the_spare_place_and_needs_nothing_else() {
+        let budget = ByteBudget::new(300, 200);
         let mut share = Share::default();
-        budget.grow_to(&mut share, 1000).await;
-        budget.grow_to(&mut share, 1000).await;
-        assert_eq!(budget.pool.available_permits(), 0);
+        budget.grow_to(&mut share, 80).await;
+        budget.grow_to(&mut share, 150).await;
+        budget.grow_to(&mut share, 200).await;
+        assert!(share.is_spare() && budget.pool.available_permits() == 100);
+        drop(share);
+        // So does every frame where the budget is the largest frame's, one after the other.
+        let budget = ByteBudget::new(200, 200);
+        for _ in 0..3 {
+            let mut share = Share::default();
+            budget.grow_to(&mut share, 20).await;
+            assert!(share.is_spare());
+        }
     }
 }

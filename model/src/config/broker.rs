@@ -302,8 +302,9 @@ config_table! {
         /// Milliseconds after which an idle producer id is forgotten, and its duplicates with it.
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms", default 86_400_000, valid AtLeast(1), dynamic true;
 
-        /// Bytes of requests that are held in memory at once, over all connections; beyond it reading waits. -1, which is
-        /// no limit in Kafka, is 256 MiB here, or `socket.request.max.bytes` if that is more.
+        /// Bytes of requests that are held in memory at once, over all connections; beyond it reading waits. As many of them as
+        /// `socket.request.max.bytes` says are for one large request after the other. -1, which is no limit in Kafka, is 256 MiB
+        /// here, or `socket.request.max.bytes` if that is more.
         queued_max_request_bytes: i64 = "queued.max.request.bytes", default -1, valid AtLeast(-1);
 
         /// Bytes of the largest request.
