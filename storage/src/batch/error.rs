@@ -174,13 +174,6 @@ pub enum RecordFault {
     Decompress(#[source] std::io::Error),
 }
 
-impl RecordFault {
-    /// Whether the bytes may be good, and are only more than may be looked at.
-    pub(crate) const fn is_limit(&self) -> bool {
-        matches!(self, Self::TooLarge { .. } | Self::BatchTooLarge { .. })
-    }
-}
-
 impl From<model::wire::WireError> for RecordFault {
     fn from(error: model::wire::WireError) -> Self {
         use model::wire::WireError;

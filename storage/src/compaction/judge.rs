@@ -93,8 +93,9 @@ impl Rules<'_> {
         if goes_whole || (batch.header.records_count == 0) {
             return Ok(self.without_records(batch));
         }
-        if let Err(fault) = self.decide(batch, view, is_past_horizon, kept) {
-            return if fault.is_limit() { Ok(Verdict::Same) } else { Err(fault.into()) };
+        if self.decide(batch, view, is_past_horizon, kept).is_err() {
+            // What cannot be read is as its producer sent it, and stays so: the keys that it may have are not known.
+            return Ok(Verdict::Same);
         }
         if kept.count == 0 {
             return Ok(self.without_records(batch));

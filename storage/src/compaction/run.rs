@@ -16,7 +16,7 @@ use super::plan::Cleanable;
 use super::reader::BatchReader;
 use super::swap::Swapped;
 use super::transactions::Transactions;
-use crate::batch::{BatchView, DecompressionLimits, RecordFault};
+use crate::batch::{BatchView, DecompressionLimits};
 use crate::checkpoint::{ReplaceError, replace_file};
 use crate::disk::is_refusal;
 use crate::format::cleaner_checkpoint_v1 as checkpoint;
@@ -189,8 +189,7 @@ impl Cleaner<'_> {
             let mut reader = self.reader(segment, start)?;
             while let Some((batch, view)) = reader.next_batch().map_err(|error| damaged(segment, &error))? {
                 let counts = !transactions.may_go(&batch, &view) && !batch.header.attributes.is_control();
-                let full_at = if counts { put_keys(&mut map, &view, first_dirty, limits) } else { Ok(None) };
-                if let Some(full_at) = full_at.map_err(|error| damaged(segment, &error))? {
+                if counts && let Some(full_at) = put_keys(&mut map, &view, first_dirty, limits) {
                     return Ok((map, full_at));
                 }
                 go_on((self.pace)(reader.take_read()))?;
@@ -291,30 +290,30 @@ impl Cleaner<'_> {
     }
 }
 
-/// Puts the keys of a batch into the map; the offset of the record that found no room, if one did. A batch of which more than the
-/// limits would have to be read stays as it is, so the keys that it had before are rightly there.
+/// Puts the keys of a batch into the map; the offset of the record that found no room, if one did. A batch with the right checksum
+/// whose records cannot be read within the limits came so from its producer: it stays as it is, with the keys that it had up to
+/// there, and one producer's mistake does not keep a log from being cleaned.
 fn put_keys(
     map: &mut KeyMap,
     view: &BatchView<'_>,
     first_dirty: Offset,
     limits: DecompressionLimits,
-) -> Result<Option<Offset>, RecordFault> {
+) -> Option<Offset> {
     let mut records = view.records(limits);
     loop {
         let record = match records.next_head() {
             Ok(Some(record)) => record,
-            Ok(None) => return Ok(None),
-            Err(fault) if fault.is_limit() => {
+            Ok(None) => return None,
+            Err(fault) => {
                 tracing::warn!(offset = view.header().base_offset, %fault, "a batch stays uncompacted");
-                return Ok(None);
+                return None;
             }
-            Err(fault) => return Err(fault),
         };
         let offset = Offset::new(record.offset).filter(|offset| *offset >= first_dirty);
         if let (Some(key), Some(offset)) = (record.key, offset)
             && map.put(key, offset).is_err()
         {
-            return Ok(Some(offset));
+            return Some(offset);
         }
     }
 }
