@@ -148,8 +148,8 @@ fn offset_at(connection: &mut Connection, name: &str, timestamp: i64) -> (i16, i
 }
 
 fn alter(connection: &mut Connection, topic: &str, configs: &[(&str, &str)]) {
-    let set = |(name, value): &(_, _)| AlterableConfig { name, config_operation: 0, value: Some(*value) };
-    let configs = configs.iter().map(set).collect();
+    let configs = configs.iter().map(|(name, value)| AlterableConfig { name, config_operation: 0, value: Some(value) });
+    let configs = configs.collect();
     let resources = vec![AlterConfigsResource { resource_type: 2, resource_name: topic, configs }];
     let answer = connection.ask(1, &IncrementalAlterConfigsRequest { resources, validate_only: false });
     let answer = decode_body::<IncrementalAlterConfigsResponse>(&answer, 1).unwrap();
