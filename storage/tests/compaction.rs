@@ -447,6 +447,55 @@ mod compaction {
         }
     }
 
+    #[test]
+    fn a_transaction_that_was_aborted_in_the_clean_part_hides_no_keys_of_its_producers_next_one() {
+        let given = new_log(config());
+        let log = &given.log;
+        in_transaction(log, 7, 0, (1, Some(1)));
+        end(log, 7, MarkerKind::Abort);
+        roll(log);
+        append_bytes(log, &keyed(&[(1, Some(2))], NOW));
+        let first_dirty = log.log_end_offset();
+        roll(log);
+        in_transaction(log, 7, 1, (1, Some(3)));
+        end(log, 7, MarkerKind::Commit);
+        roll(log);
+        append_bytes(log, &keyed(&[(9, Some(9))], NOW));
+        log.sync().unwrap();
+        log.release_decided(log.synced_offset());
+        // As when the segment of the marker had lost nothing: the index still tells of the aborted transaction.
+        let cleanable = log.cleanable(log.log_end_offset(), NOW).unwrap().unwrap();
+        let cleanable = storage::Cleanable { first_dirty, ..cleanable };
+        log.clean(&cleanable, options(), NOW, &mut |_| ControlFlow::Continue(())).unwrap();
+        let of_key = records(log).into_iter().filter(|(_, key, _)| *key == 1).collect::<Vec<_>>();
+        assert_eq!(of_key, [(3, 1, Some(3))], "what the second transaction wrote has taken the place of all before");
+    }
+
+    #[test]
+    fn what_is_deleted_in_the_middle_of_a_cleaning_is_no_damage() {
+        let both = CleanupPolicy { compact: true, delete: true };
+        let given = new_log(TopicConfig { cleanup_policy: both, ..config() });
+        for value in 0..6 {
+            append_bytes(&given.log, &keyed(&[(1, Some(value)), (2, Some(value))], NOW));
+            roll(&given.log);
+        }
+        // After a clean stop no file is opened that is not needed.
+        given.manager.close().unwrap();
+        let given = reopen(given);
+        let log = &given.log;
+        let cleanable = log.cleanable(log.log_end_offset(), NOW).unwrap().unwrap();
+        let mut delete = |_| {
+            log.request_log_start(offset(8), NOW).unwrap();
+            log.sync().unwrap();
+            log.delete_dead_segments(NOW).unwrap();
+            ControlFlow::Continue(())
+        };
+        let cleaned = log.clean(&cleanable, options(), NOW, &mut delete);
+        assert!(matches!(cleaned, Err(CleanError::Changed)), "{cleaned:?}");
+        let cleanable = log.cleanable(log.log_end_offset(), NOW).unwrap();
+        assert!(cleanable.is_some_and(|cleanable| cleanable.first_dirty == offset(8)), "{cleanable:?}");
+    }
+
     /// What a script did, as far as the log has said so.
     #[derive(Clone, Debug)]
     enum Step {

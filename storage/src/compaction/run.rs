@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use model::config::TopicConfig;
@@ -64,7 +65,11 @@ impl PartitionLog {
         pace: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Cleaned, CleanError> {
         let _busy = self.cleaning.begin().ok_or(CleanError::Changed)?;
-        let result = self.clean_alone(cleanable, options, now, pace);
+        let result = match self.clean_alone(cleanable, options, now, pace) {
+            // What was deleted meanwhile cannot be opened any more.
+            Err(CleanError::Damaged { file, .. }) if !self.has_segment(&file) => Err(CleanError::Changed),
+            result => result,
+        };
         if let Err(CleanError::Damaged { file, problem }) = &result
             && !self.is_offline()
             && self.cleaning.give_up()
@@ -127,6 +132,11 @@ impl PartitionLog {
         Ok(done)
     }
 
+    /// Whether this is the file of a segment of the log.
+    fn has_segment(&self, file: &Path) -> bool {
+        self.published.segments.load().list().iter().any(|segment| segment.path() == file)
+    }
+
     fn last_of_producers(&self) -> BTreeMap<ProducerId, LastOfProducer> {
         let writer = self.writer();
         let producers = writer.producers().producers();
@@ -181,7 +191,9 @@ impl Cleaner<'_> {
         let first_dirty = cleanable.first_dirty;
         let options = self.options;
         let mut map = KeyMap::new(first_dirty, cleanable.end, options.map_bytes_max, options.map_load_factor);
-        let mut transactions = Transactions::new(aborted.to_vec());
+        // Those that ended before have no marker where this reader begins, and would never end for it.
+        let aborted = aborted.iter().filter(|aborted| aborted.marker_offset >= first_dirty).copied().collect();
+        let mut transactions = Transactions::new(aborted);
         let limits = DecompressionLimits::of(self.config);
         for part in parts.iter().filter(|part| part.next > first_dirty) {
             let segment = &part.segment;

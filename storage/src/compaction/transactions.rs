@@ -22,7 +22,7 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// For a reader who begins at the beginning of the log. `aborted` are in the order of their first offsets.
+    /// For a reader who begins before the markers of all `aborted`, which are in the order of their first offsets.
     pub(super) fn new(aborted: Vec<AbortedTransaction>) -> Self {
         Self { aborted: aborted.into(), ..Self::default() }
     }
