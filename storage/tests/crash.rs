@@ -275,4 +275,57 @@ mod crashes {
         });
         assert!(result.is_ok(), "{context}");
     }
+
+    /// One more process: opens the directory and its log, appends a batch, syncs it, moves the start behind the one before and
+    /// deletes what is before that; `None` if it comes to its end before.
+    fn live_once(disk: &Arc<dyn Disk>, ends_cleanly: bool) -> Option<()> {
+        let manager = LogManager::open(Arc::clone(disk), Path::new(DIR), options()).ok()?;
+        let log = manager.open_or_create(&partition("t"), id(1), config(), NOW).ok()?;
+        let before = log.log_end_offset();
+        log.append(&batch(1, 10, 100).checked(), epoch(0), NOW).ok()?;
+        log.sync().ok()?;
+        log.roll_if_due(Timestamp::new(i64::MAX)).ok()?;
+        log.request_log_start(before, NOW).ok()?;
+        log.sync().ok()?;
+        log.delete_dead_segments(NOW).ok()?;
+        if ends_cleanly { manager.close().ok() } else { Some(()) }
+    }
+
+    /// What the next process finds after a power cut: whether there was a clean mark, and the log's start and end.
+    fn found(disk: &Arc<dyn Disk>) -> (bool, i64, i64) {
+        let manager = LogManager::open(Arc::clone(disk), Path::new(DIR), options()).unwrap();
+        let log = manager.open_or_create(&partition("t"), id(1), config(), NOW).unwrap();
+        (manager.was_clean(), log.log_start_offset().get(), log.log_end_offset().get())
+    }
+
+    #[test]
+    fn what_a_killed_process_left_in_the_page_cache_is_durable_before_the_next_one_goes_by_it() {
+        for earlier in 0..3 {
+            for stop in 0..160 {
+                for seed in 0..6 {
+                    let simulated = SimulatedDisk::new();
+                    let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
+                    for _ in 0..earlier {
+                        live_once(&disk, true).unwrap();
+                    }
+                    // Killed at any change of the disk: what it did is still seen.
+                    simulated.halt_after(stop / 2);
+                    let is_killed = live_once(&disk, false).is_none();
+                    simulated.halt_after(u64::MAX);
+                    // The next one does the same, or no more than open the log.
+                    let (start, end) = if stop % 2 == 0 {
+                        live_once(&disk, false).unwrap();
+                        (10 * earlier, 10 * (earlier + 1))
+                    } else {
+                        let (_, start, end) = found(&disk);
+                        (start, end)
+                    };
+                    simulated.crash(seed);
+                    let after = found(&disk);
+                    let case = format!("{earlier} lives, a kill after {} changes ({is_killed}), seed {seed}", stop / 2);
+                    assert!(!after.0 && after.1 >= start && after.2 >= end, "{case}: {after:?}, not {start}..{end}");
+                }
+            }
+        }
+    }
 }

@@ -112,7 +112,11 @@ impl DataDirectory {
         let lock = lock(disk.as_ref(), path)?;
         let meta = match found {
             Some(meta) => meta,
-            None => claim(disk.as_ref(), path, options)?,
+            None => {
+                // Whoever made the directory may have come to its end before that was durable.
+                sync_ancestors(disk.as_ref(), path)?;
+                claim(disk.as_ref(), path, options)?
+            }
         };
         // Before anything is written again.
         let last_used = last_used(disk.as_ref(), path);
@@ -143,12 +147,21 @@ fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
         ancestor = directory.parent();
     }
     for directory in missing.into_iter().rev() {
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let make = || {
-            disk.create_directory(directory)?;
-            disk.sync_directory(parent)
-        };
-        make().map_err(|error| OpenError::io(directory, error))?;
+        disk.create_directory(directory).map_err(|error| OpenError::io(directory, error))?;
+    }
+    Ok(())
+}
+
+/// Makes the directory's name durable, and those above it. A directory that we may not open was not made by us.
+fn sync_ancestors(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
+    for ancestor in path.ancestors().skip(1) {
+        let ancestor = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
+        match disk.sync_directory(ancestor) {
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                return Err(OpenError::io(ancestor, error));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -248,14 +261,16 @@ fn claim(disk: &dyn Disk, path: &Path, options: &LogManagerOptions) -> Result<Me
 fn take_clean_mark(disk: &dyn Disk, path: &Path) -> Result<(bool, BTreeMap<String, ClosedLog>), OpenError> {
     let mark = path.join(clean_shutdown_v2::FILE_NAME);
     let take = || {
-        if !disk.exists(&mark)? {
-            return Ok((false, BTreeMap::new()));
+        let mut taken = (false, BTreeMap::new());
+        if disk.exists(&mark)? {
+            // A mark that names no logs is one of an earlier version: they are checked in another way.
+            let closed = clean_shutdown_v2::decode(&read_file(disk, &mark, clean_shutdown_v2::SIZE_MAX)?);
+            disk.remove_file(&mark)?;
+            taken = (true, closed.unwrap_or_default());
         }
-        // A mark that names no logs is one of an earlier version: they are checked in another way.
-        let closed = clean_shutdown_v2::decode(&read_file(disk, &mark, clean_shutdown_v2::SIZE_MAX)?);
-        disk.remove_file(&mark)?;
+        // Also if it is not there: a process that removed it may have been killed before that was durable.
         disk.sync_directory(path)?;
-        Ok((true, closed.unwrap_or_default()))
+        Ok(taken)
     };
     take().map_err(|error| OpenError::io(&mark, error))
 }

@@ -61,6 +61,11 @@ pub(crate) fn open(
     spec: OpenSpec,
     closed: Option<&[Offset]>,
 ) -> Result<Opened, StorageError> {
+    if closed.is_none() {
+        // A process that was killed leaves names that are not durable, and what is decided by them may be so earlier.
+        let sync = directory.disk.sync_directory(&directory.path);
+        sync.map_err(|error| StorageError::io(&directory.path, error))?;
+    }
     let mut listing = list(directory)?;
     listing.segments = finish_cleanings(directory, listing.segments, &listing.left_over)?;
     listing.aborted.retain(|base| !listing.left_over.iter().any(|left| left.replaces(*base)));
