@@ -26,11 +26,21 @@ pub enum Bug {
     EndTxnEndsTheNext,
     /// Transactional batches are taken though nobody says that their transaction is open.
     NobodyVouches,
+    /// Retention moves the start of a log to its end.
+    RetentionDeletesTooMuch,
+    /// Compaction goes through what is not stable yet.
+    CleansAboveLastStable,
+    /// Compaction does not know which transactions were aborted.
+    CleansWithoutAborts,
+    /// Tombstones do not wait for `delete.retention.ms`.
+    TombstonesGoTooSoon,
+    /// Of what was cleaned the newest batch is not shown any more.
+    CompactionDropsTheNewest,
 }
 
 impl Bug {
     /// All of them, and the checks of which at least one must find each.
-    pub const ALL: [(Self, &[&str]); 11] = [
+    pub const ALL: [(Self, &[&str]); 16] = [
         (Self::AnswersBeforeSync, &["sends", "readings", "watermarks"]),
         (Self::OffsetOffByOne, &["sends"]),
         (Self::ForgetsProducersAtStart, &["sends", "sequence"]),
@@ -42,5 +52,10 @@ impl Bug {
         (Self::MarkersAreSkipped, &["transactions", "watermarks", "liveness"]),
         (Self::EndTxnEndsTheNext, &["transactions"]),
         (Self::NobodyVouches, &["transactions", "watermarks", "liveness"]),
+        (Self::RetentionDeletesTooMuch, &["retention"]),
+        (Self::CleansAboveLastStable, &["cleaning"]),
+        (Self::CleansWithoutAborts, &["transactions", "keys"]),
+        (Self::TombstonesGoTooSoon, &["cleaning"]),
+        (Self::CompactionDropsTheNewest, &["keys"]),
     ];
 }

@@ -27,6 +27,8 @@ pub(crate) enum Outcome<T> {
 /// One record that a producer sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
+    /// When it was sent; set by [`History::send`].
+    pub(crate) began: Moment,
     pub(crate) producer: u64,
     pub(crate) partition: TopicPartition,
     pub(crate) key: Option<String>,
@@ -55,6 +57,10 @@ pub(crate) struct Reading {
     pub(crate) isolation: IsolationLevel,
     /// When it began.
     pub(crate) began: Moment,
+    /// When it ended.
+    pub(crate) ended: Moment,
+    /// How long it took, ms.
+    pub(crate) lasted_ms: i64,
     /// The first offset that it asked for.
     pub(crate) from: i64,
     /// Everything below was given to it, as far as there was anything.
@@ -77,6 +83,8 @@ pub(crate) struct Watermarks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transaction {
     pub(crate) outcome: Outcome<bool>,
+    /// When that was known.
+    pub(crate) known: Moment,
 }
 
 /// An offset that a group committed, or wanted to.
@@ -128,7 +136,8 @@ impl History {
     /// A record is about to be sent.
     pub(crate) fn send(&mut self, sent: Sent) -> RecordId {
         self.records += 1;
-        self.sent.insert(self.records, sent);
+        let began = self.now();
+        self.sent.insert(self.records, Sent { began, ..sent });
         self.records
     }
 
@@ -142,14 +151,15 @@ impl History {
 
     /// A transaction begins. It cannot be committed until its client asks for that.
     pub(crate) fn begin_transaction(&mut self) -> usize {
-        self.transactions.push(Transaction { outcome: Outcome::Refused });
+        self.transactions.push(Transaction { outcome: Outcome::Refused, known: 0 });
         self.transactions.len() - 1
     }
 
     /// It is known what became of a transaction, or no longer known.
     pub(crate) fn end_transaction(&mut self, place: usize, outcome: Outcome<bool>) {
+        let known = self.now();
         if let Some(transaction) = self.transactions.get_mut(place) {
-            transaction.outcome = outcome;
+            *transaction = Transaction { outcome, known };
         }
     }
 

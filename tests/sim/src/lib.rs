@@ -12,6 +12,7 @@
 //! holds the history against the logs. [`run`] gives what is wrong, and a hash of the run: the same seed gives the same.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod broker;
 mod bugs;
 mod checker;
@@ -83,21 +84,14 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Verdict {
 /// Runs tasks until the life is over; whether it came to its end.
 fn drive(sim: &Sim, done: &Slot<()>) -> bool {
     while !done.is_filled() {
-        let Some(task) = sim.executor.step() else {
+        if !sim.step() {
             sim.wrong("liveness: nothing will ever happen again".to_owned());
             return false;
-        };
-        let now_us = sim.executor.now_us();
-        {
-            let mut trace = sim.trace.borrow_mut();
-            trace.add(now_us);
-            trace.add(task);
         }
         if sim.broker().is_some() && sim.has_halted() {
-            sim.count("crashes");
-            sim.cut_power();
+            sim.fall();
         }
-        if now_us > END_US {
+        if sim.executor.now_us() > END_US {
             sim.wrong("liveness: clients do not come to an end though everything is well".to_owned());
             return false;
         }

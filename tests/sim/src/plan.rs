@@ -48,8 +48,14 @@ pub(crate) struct Plan {
     pub(crate) transactional_producers: u64,
     /// The level of `transaction.version`.
     pub(crate) transaction_version: TransactionVersion,
+    /// Whether transactional producers write to the keyed topic as well.
+    pub(crate) transactions_have_keys: bool,
     pub(crate) readers: u64,
     pub(crate) committers: u64,
+    /// Bytes of the map of keys in a cleaning: often too few for all keys.
+    pub(crate) map_bytes_max: u64,
+    /// Bytes of a cleaning's buffers.
+    pub(crate) cleaning_buffer_size: usize,
 }
 
 impl Plan {
@@ -57,7 +63,7 @@ impl Plan {
         let is_quiet = random.one_in(4);
         let topics = [
             (EVENTS, random.between(1, 2), delete(random)),
-            (KEYED, 1, compact(random)),
+            (KEYED, 1, keyed(random)),
             (OFFSETS, random.between(1, 2), compact(random)),
             (TRANSACTIONS, random.between(1, 2), compact(random)),
             (PRODUCER_IDS, 1, TopicConfig::default()),
@@ -80,8 +86,11 @@ impl Plan {
             keyed_producers: random.between(1, 2),
             transactional_producers: random.between(0, 4),
             transaction_version: if random.one_in(3) { TransactionVersion::V1 } else { TransactionVersion::V2 },
+            transactions_have_keys: random.one_in(2),
             readers: random.between(1, 3),
             committers: random.between(1, 2),
+            map_bytes_max: if random.one_in(3) { random.between(30, 300) } else { 1 << 16 },
+            cleaning_buffer_size: usize::try_from(random.between(1, 8_000)).unwrap_or(1),
         }
     }
 
@@ -103,16 +112,54 @@ impl TopicPlan {
 fn small(random: &mut Random) -> TopicConfig {
     TopicConfig {
         segment_bytes: i32::try_from(random.between(2, 40) * 1_000).unwrap_or(i32::MAX),
+        segment_ms: milliseconds(random, 3, (200, 2_000)).unwrap_or(i64::MAX),
         index_interval_bytes: 300,
         file_delete_delay_ms: 200,
         ..TopicConfig::default()
     }
 }
 
+/// Little is kept, by time or by size; or, in one of three, everything.
 fn delete(random: &mut Random) -> TopicConfig {
-    small(random)
+    let config = small(random);
+    let has_limit = !random.one_in(3);
+    let bytes = i64::from(config.segment_bytes) * i64::try_from(random.between(1, 5)).unwrap_or(1);
+    TopicConfig {
+        retention_ms: milliseconds(random, 2, (200, 4_000)).filter(|_| has_limit).unwrap_or(-1),
+        retention_bytes: if has_limit && random.one_in(2) { bytes } else { -1 },
+        ..config
+    }
 }
 
+/// Compacted often, late, or with deletion as well.
 fn compact(random: &mut Random) -> TopicConfig {
-    TopicConfig { cleanup_policy: CleanupPolicy { delete: false, compact: true }, ..small(random) }
+    TopicConfig {
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        segment_bytes: i32::try_from(random.between(1, 12) * 1_000).unwrap_or(i32::MAX),
+        delete_retention_ms: i64::try_from(random.between(0, 2_000)).unwrap_or(0),
+        min_compaction_lag_ms: milliseconds(random, 3, (50, 800)).unwrap_or(0),
+        max_compaction_lag_ms: milliseconds(random, 3, (800, 2_000)).unwrap_or(i64::MAX),
+        min_cleanable_dirty_ratio: if random.one_in(2) { 0.0 } else { 0.5 },
+        ..small(random)
+    }
+}
+
+/// As [`compact`]; in one of four old records are deleted, too.
+fn keyed(random: &mut Random) -> TopicConfig {
+    let config = compact(random);
+    if !random.one_in(4) {
+        return TopicConfig { retention_ms: -1, ..config };
+    }
+    let TopicConfig { retention_ms, retention_bytes, .. } = delete(random);
+    TopicConfig {
+        cleanup_policy: CleanupPolicy { delete: true, compact: true },
+        retention_ms,
+        retention_bytes,
+        ..config
+    }
+}
+
+/// A time between two, once in so many times.
+fn milliseconds(random: &mut Random, one_in: u64, (least, most): (u64, u64)) -> Option<i64> {
+    random.one_in(one_in).then(|| i64::try_from(random.between(least, most)).unwrap_or(i64::MAX))
 }

@@ -2,10 +2,11 @@
 //! every other.
 
 use model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
-use storage::batch::{BatchBuilder, BatchView, DecompressionLimits, NewRecord, ProducerBatch};
+use storage::batch::{BatchBuilder, BatchRecord, BatchView, DecompressionLimits, NewRecord, ProducerBatch};
 use storage::producers::Marker;
 
 use crate::history::RecordId;
+use crate::trace::Trace;
 
 /// The largest record that is read back, bytes.
 const RECORD_BYTES_MAX: u32 = 1 << 20;
@@ -38,6 +39,13 @@ pub(crate) struct Stored {
     pub(crate) producer_id: i64,
     pub(crate) is_transactional: bool,
     pub(crate) marker: Option<Marker>,
+    /// Bytes of the batch.
+    pub(crate) size: u64,
+    pub(crate) max_timestamp: i64,
+    /// From when on its tombstones may go.
+    pub(crate) delete_horizon: Option<i64>,
+    /// Stands for its header, with the checksum in it, and so for all of it.
+    pub(crate) digest: u64,
     pub(crate) records: Vec<StoredRecord>,
 }
 
@@ -47,6 +55,10 @@ pub(crate) struct StoredRecord {
     pub(crate) offset: i64,
     /// `None` for what the simulation's clients did not send.
     pub(crate) id: Option<RecordId>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) is_tombstone: bool,
+    /// Stands for its number, timestamp, key and value.
+    pub(crate) digest: u64,
 }
 
 /// The bytes of a batch as a producer sends them; `None` for no records.
@@ -90,12 +102,11 @@ fn stored(batch: &BatchView<'_>) -> Stored {
     if !header.attributes.is_control() {
         let mut each = batch.records(DecompressionLimits::bytes(RECORD_BYTES_MAX));
         while let Ok(Some(found)) = each.next_record() {
-            let id =
-                found.record.headers.clone().find(|(name, _)| *name == HEADER.as_bytes()).and_then(|(_, value)| value);
-            let id = id.and_then(|value| value.try_into().ok()).map(u64::from_be_bytes);
-            records.push(StoredRecord { offset: found.offset, id });
+            records.push(stored_record(&found));
         }
     }
+    let mut digest = Trace::default();
+    digest.add_bytes(&header.to_bytes());
     Stored {
         base_offset: header.base_offset,
         last_offset: batch.last_offset().unwrap_or(header.base_offset),
@@ -103,7 +114,31 @@ fn stored(batch: &BatchView<'_>) -> Stored {
         producer_id: header.producer_id,
         is_transactional: header.attributes.is_transactional(),
         marker: Marker::of_stored(batch),
+        size: u64::try_from(batch.size()).unwrap_or(u64::MAX),
+        max_timestamp: header.max_timestamp,
+        delete_horizon: header.attributes.has_delete_horizon().then_some(header.base_timestamp),
+        digest: digest.hash(),
         records,
+    }
+}
+
+fn stored_record(found: &BatchRecord<'_>) -> StoredRecord {
+    let record = &found.record;
+    let id = record.headers.clone().find(|(name, _)| *name == HEADER.as_bytes()).and_then(|(_, value)| value);
+    let id = id.and_then(|value| value.try_into().ok()).map(u64::from_be_bytes);
+    let mut digest = Trace::default();
+    digest.add(id.unwrap_or_default());
+    digest.add_bytes(&found.timestamp.to_be_bytes());
+    for field in [record.key, record.value] {
+        digest.add(field.map_or(u64::MAX, |field| u64::try_from(field.len()).unwrap_or(u64::MAX)));
+        digest.add_bytes(field.unwrap_or_default());
+    }
+    StoredRecord {
+        offset: found.offset,
+        id,
+        key: record.key.map(<[u8]>::to_vec),
+        is_tombstone: record.value.is_none(),
+        digest: digest.hash(),
     }
 }
 

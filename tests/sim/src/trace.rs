@@ -1,4 +1,5 @@
-//! One number that stands for all that happened: two runs of a seed must have the same.
+//! One number that stands for many things: for all that happened, of which two runs of a seed must have the same, or for the
+//! content of a record.
 
 /// A hash (FNV-1a) over what is noted, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +13,12 @@ impl Default for Trace {
 
 impl Trace {
     pub(crate) fn add(&mut self, number: u64) {
-        for byte in number.to_be_bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        self.add_bytes(&number.to_be_bytes());
+    }
+
+    pub(crate) fn add_bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
 

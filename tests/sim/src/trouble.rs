@@ -19,7 +19,8 @@ pub(crate) async fn supervise(sim: Sim) {
         }
         sim.pause(1_000, 150_000).await;
         if !sim.is_over.get() && sim.plan.trouble_us > 0 && sim.choose(|random| random.one_in(4)) {
-            let changes = sim.choose(|random| random.below(HALT_CHANGES_MAX));
+            let (changes, is_kill) = sim.choose(|random| (random.below(HALT_CHANGES_MAX), random.one_in(3)));
+            sim.is_killed_by_halt.set(is_kill);
             sim.disk.halt_after(changes);
         }
         match Broker::start(&sim) {
@@ -30,7 +31,7 @@ pub(crate) async fn supervise(sim: Sim) {
             }
             Err(_) if sim.has_halted() => {
                 sim.count("crashes while starting");
-                sim.cut_power();
+                sim.fall();
             }
             Err(_) if sim.disk_is_sick.get() => {
                 sim.count("failures while starting");
@@ -64,12 +65,18 @@ async fn break_one(sim: &Sim) {
     match sim.choose(|random| random.below(12)) {
         0..=3 => {
             sim.count("power cuts");
+            sim.is_killed_by_halt.set(false);
             let changes = sim.choose(|random| random.below(HALT_CHANGES_MAX));
             sim.disk.halt_after(changes);
         }
-        4 | 5 => {
+        4 => {
             sim.count("kills");
             drop(sim.kill_broker());
+        }
+        5 => {
+            sim.is_killed_by_halt.set(true);
+            let changes = sim.choose(|random| random.below(HALT_CHANGES_MAX));
+            sim.disk.halt_after(changes);
         }
         6 => stop_cleanly(sim),
         7 | 8 => {
@@ -139,6 +146,7 @@ pub(crate) async fn restart(sim: &Sim) {
         _ => stop_cleanly(sim),
     }
     sim.disk.halt_after(u64::MAX);
+    sim.is_killed_by_halt.set(false);
     wait_until_up(sim).await;
 }
 

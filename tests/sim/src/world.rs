@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) is_over: Cell<bool>,
     /// Whether an operation of the disk was made to fail, and the machine was not started again since.
     pub(crate) disk_is_sick: Cell<bool>,
+    /// Whether what stops at the disk's last change is the process only, not the machine.
+    pub(crate) is_killed_by_halt: Cell<bool>,
     random: RefCell<Random>,
     broker: RefCell<Option<Rc<Broker>>>,
     life: Cell<u64>,
@@ -62,6 +64,7 @@ impl World {
             changed: Bell::default(),
             is_over: Cell::new(false),
             disk_is_sick: Cell::new(false),
+            is_killed_by_halt: Cell::new(false),
             random: RefCell::new(random),
             broker: RefCell::new(None),
             life: Cell::new(0),
@@ -118,6 +121,16 @@ impl World {
         .await
     }
 
+    /// Runs the next task; whether there was one.
+    pub(crate) fn step(&self) -> bool {
+        let Some(task) = self.executor.step() else { return false };
+        let now_us = self.executor.now_us();
+        let mut trace = self.trace.borrow_mut();
+        trace.add(now_us);
+        trace.add(task);
+        true
+    }
+
     pub(crate) fn spawn(&self, owner: Owner, future: impl Future<Output = ()> + 'static) {
         self.executor.spawn(owner, future);
     }
@@ -154,11 +167,24 @@ impl World {
         self.disk.exists(Path::new("/")).is_err()
     }
 
+    /// After the disk's last change before a stop: the machine has lost its power, or the process was killed there.
+    pub(crate) fn fall(&self) {
+        if self.is_killed_by_halt.take() {
+            self.count("kills in the middle of something");
+            drop(self.kill_broker());
+            self.disk.halt_after(u64::MAX);
+        } else {
+            self.count("crashes");
+            self.cut_power();
+        }
+    }
+
     /// Cuts the power: what was not synced is lost, or not.
     pub(crate) fn cut_power(&self) {
         drop(self.kill_broker());
         let seed = self.choose(Random::number);
         self.disk.crash(seed);
         self.disk_is_sick.set(false);
+        self.is_killed_by_halt.set(false);
     }
 }

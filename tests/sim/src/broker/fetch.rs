@@ -3,6 +3,7 @@
 
 use model::{ErrorCode, IsolationLevel};
 use storage::ReadSpec;
+use storage::batch::BatchView;
 use storage::error::ReadError;
 
 use super::Broker;
@@ -39,7 +40,10 @@ impl Broker {
             }
             refused(ErrorCode::from(&error))
         })?;
-        let bytes = slice.read_to_vec().map_err(|_| refused(ErrorCode::KafkaStorageError))?;
+        let mut bytes = slice.read_to_vec().map_err(|_| refused(ErrorCode::KafkaStorageError))?;
+        if self.sim.has(Bug::CompactionDropsTheNewest) && partition.log.config().cleanup_policy.compact {
+            bytes = without_newest(bytes, partition.log.first_dirty_offset().get());
+        }
         let order = self.sim.note().now();
         let start = partition.log.log_start_offset().get();
         if self.sim.has(Bug::AnAbortIsNotNamed) {
@@ -47,5 +51,21 @@ impl Broker {
         }
         let aborted = aborted.iter().map(|aborted| (aborted.first_offset.get(), aborted.producer_id.get())).collect();
         Ok(Fetched { bytes, aborted, watermarks: Watermarks { order, start, stable: stable.get(), high: high.get() } })
+    }
+}
+
+/// The batches in `bytes` but for the last one below `first_dirty`, if more follow.
+fn without_newest(bytes: Vec<u8>, first_dirty: i64) -> Vec<u8> {
+    let (mut position, mut last) = (0, None);
+    while let Ok(batch) = BatchView::parse(bytes.get(position..).unwrap_or_default()) {
+        let next = position + batch.size();
+        if batch.last_offset().is_some_and(|last| last < first_dirty) {
+            last = Some((position, next));
+        }
+        position = next;
+    }
+    match last.filter(|(_, next)| *next < bytes.len()) {
+        Some((from, next)) => [bytes.get(..from), bytes.get(next..)].into_iter().flatten().flatten().copied().collect(),
+        None => bytes,
     }
 }

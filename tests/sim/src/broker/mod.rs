@@ -6,11 +6,13 @@
 //! `src/coordinators/shard_runtime`, `background` is `src/background`. Changes there belong here, too.
 
 mod background;
+mod cleaner;
 mod fetch;
 mod groups;
 mod partition;
 mod produce;
 mod producer_ids;
+mod retention;
 mod shard;
 mod transactions;
 
@@ -29,11 +31,12 @@ use self::producer_ids::ProducerIds;
 use self::shard::ShardRuntime;
 use crate::bugs::Bug;
 use crate::executor::Owner;
-use crate::plan::{OFFSETS, PRODUCER_IDS, TRANSACTIONAL_IDS, TRANSACTIONS};
+use crate::plan::{OFFSETS, PRODUCER_IDS, TRANSACTIONAL_IDS, TRANSACTIONS, TopicPlan};
 use crate::wire::{Refused, Request, Response};
 use crate::world::Sim;
 
-const DATA_DIRECTORY: &str = "/data";
+/// Where the logs are.
+pub(crate) const DATA_DIRECTORY: &str = "/data";
 
 /// One life of the broker's process.
 pub(crate) struct Broker {
@@ -60,6 +63,7 @@ impl Broker {
         let manager =
             LogManager::open(disk, Path::new(DATA_DIRECTORY), options).map_err(|error| format!("data: {error}"))?;
         manager.remove_aside(&manager.leftovers(|_| false));
+        count_swaps(sim);
         if !manager.was_clean() {
             sim.count("recoveries");
         }
@@ -85,6 +89,8 @@ impl Broker {
     /// Begins what runs beside the requests.
     pub(crate) fn run(self: &Rc<Self>) {
         self.sim.spawn(Owner::Broker, background::run(Rc::clone(self)));
+        self.sim.spawn(Owner::Broker, retention::run(Rc::clone(self)));
+        self.sim.spawn(Owner::Broker, cleaner::run(Rc::clone(self)));
         for groups in &self.groups {
             self.sim.spawn(Owner::Broker, Rc::clone(groups).run());
         }
@@ -125,6 +131,20 @@ impl Broker {
             }
         }
         unlike
+    }
+}
+
+/// Counts the segments that were to take the place of others when the broker came to its end.
+fn count_swaps(sim: &Sim) {
+    for name in sim.plan.topics.iter().flat_map(TopicPlan::all) {
+        let entries = sim.disk.read_directory(&Path::new(DATA_DIRECTORY).join(name.to_string()));
+        for _ in entries
+            .unwrap_or_default()
+            .iter()
+            .filter(|entry| Path::new(&entry.name).extension().is_some_and(|it| it == "swap"))
+        {
+            sim.count("swaps left behind");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::{LeaderEpoch, Offset, Timestamp};
 use storage::batch::CheckedBatch;
-use storage::error::AppendError;
+use storage::error::{AppendError, SyncError};
 use storage::producers::{EpochRule, Marker, Verified};
 use storage::{Appended, PartitionLog};
 
@@ -97,6 +97,18 @@ impl Partition {
         let placed = self.log.append_marker(marker, rule, self.leader_epoch, now)?;
         self.request_sync();
         Ok(placed.last_offset.checked_add(1).unwrap_or(placed.last_offset))
+    }
+
+    /// Asks for another start of the log, which the next sync moves.
+    ///
+    /// # Errors
+    /// The log's.
+    pub(super) fn move_start(self: &Rc<Self>, start: Offset, now: Timestamp) -> Result<(), SyncError> {
+        self.log.request_log_start(start, now)?;
+        if start > self.log.log_start_offset() {
+            self.request_sync();
+        }
+        Ok(())
     }
 
     /// Has what is unsynced synced soon, once for all who ask until then: the steps of a group commit.

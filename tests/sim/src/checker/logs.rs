@@ -18,6 +18,7 @@ pub(crate) struct Log {
     pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) is_compacted: bool,
+    pub(crate) delete_retention_ms: i64,
     pub(crate) batches: Vec<Stored>,
     /// The records of our clients: offset and number.
     pub(crate) records: BTreeMap<i64, RecordId>,
@@ -46,8 +47,10 @@ pub(crate) fn read_logs(sim: &Sim) -> Logs {
         let each = batches.iter().flat_map(|batch| &batch.records);
         let own = each.filter(|record| record.offset >= from.get());
         let records = own.filter_map(|record| Some((record.offset, record.id?))).collect();
-        let is_compacted = log.config().cleanup_policy.compact;
-        logs.insert(name.clone(), Log { start: from.get(), end: upto.get(), is_compacted, batches, records });
+        let config = log.config();
+        let (is_compacted, delete_retention_ms) = (config.cleanup_policy.compact, config.delete_retention_ms);
+        let (start, end) = (from.get(), upto.get());
+        logs.insert(name.clone(), Log { start, end, is_compacted, delete_retention_ms, batches, records });
     }
     logs
 }

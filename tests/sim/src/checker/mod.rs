@@ -5,6 +5,7 @@
 //! `watermarks`, `transactions`, `keys` (compaction), `offsets` (of groups), `batches` (the bytes).
 
 mod batches;
+mod gaps;
 mod keys;
 mod logs;
 mod offsets;
@@ -13,7 +14,7 @@ mod sends;
 mod transactions;
 mod watermarks;
 
-pub(crate) use logs::{Logs, read_logs};
+pub(crate) use logs::{Log, Logs, read_logs};
 
 use crate::history::History;
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Logs;
-use super::logs::Log;
-use crate::history::{History, Outcome, RecordId, Sent};
+use super::gaps::may_be_compacted;
+use crate::history::{History, Moment, Outcome, RecordId, Sent};
 
 pub(super) fn check(history: &History, logs: &Logs) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -17,8 +17,10 @@ pub(super) fn check(history: &History, logs: &Logs) -> Vec<String> {
     }
     for (id, sent) in &history.sent {
         let found = places.remove(id).unwrap_or_default();
-        let Some(log) = logs.get(&sent.partition) else { continue };
-        wrong.extend(judge(*id, sent, &found, log));
+        if !logs.contains_key(&sent.partition) {
+            continue;
+        }
+        wrong.extend(judge((history, logs), *id, sent, &found));
     }
     wrong.extend(places.keys().map(|id| format!("record {id} is there, and nobody sent it")));
     for (name, log) in logs {
@@ -30,20 +32,23 @@ pub(super) fn check(history: &History, logs: &Logs) -> Vec<String> {
     wrong
 }
 
-fn judge(id: RecordId, sent: &Sent, found: &[i64], log: &Log) -> Option<String> {
-    let producer = sent.producer;
+fn judge((history, logs): (&History, &Logs), id: RecordId, sent: &Sent, found: &[i64]) -> Option<String> {
+    let (producer, partition) = (sent.producer, &sent.partition);
     if sent.is_idempotent && found.len() > 1 {
         return Some(format!("record {id} of producer {producer} is there {} times: {found:?}", found.len()));
     }
+    let start = logs.get(partition).map_or(0, |log| log.start);
     match sent.outcome {
-        Outcome::Done(offset) if offset >= log.start && !found.contains(&offset) => {
+        Outcome::Done(offset) if offset >= start && !found.contains(&offset) => {
             // Compaction may take a record away, never to another place.
-            let is_gone = found.is_empty() && sent.key.is_some() && log.is_compacted;
-            let partition = &sent.partition;
+            let is_gone = found.is_empty() && may_be_compacted(history, logs, id, Moment::MAX);
             (!is_gone).then(|| format!("record {id} was acknowledged at {offset} of {partition}; it is at {found:?}"))
         }
+        Outcome::Done(offset) if sent.is_idempotent && offset < start && !found.is_empty() => {
+            Some(format!("record {id} was acknowledged at {offset} of {partition}; it is at {found:?} as well"))
+        }
         Outcome::Refused if !found.is_empty() => {
-            Some(format!("record {id} was refused, and is at {found:?} of {}", sent.partition))
+            Some(format!("record {id} was refused, and is at {found:?} of {partition}"))
         }
         Outcome::Done(_) | Outcome::Refused | Outcome::Unknown => None,
     }

@@ -63,7 +63,8 @@ pub(crate) fn start(sim: &Sim) -> Rc<AtWork> {
         }
     }
     for _ in 0..plan.transactional_producers {
-        at_work.begin(sim, transactional::run(Rc::clone(sim), next(), events.clone()));
+        let keyed = if plan.transactions_have_keys { keyed.clone() } else { Vec::new() };
+        at_work.begin(sim, transactional::run(Rc::clone(sim), next(), [events.clone(), keyed].concat()));
     }
     for _ in 0..plan.readers {
         let all = [events.clone(), keyed.clone()].concat();

@@ -19,7 +19,7 @@ const IN_FLIGHT_MAX: u64 = 5;
 /// An idempotent client is started again, with another id, at one in so many occasions.
 const RESTART_ONE_IN: u64 = 8;
 /// Keys of one producer.
-const KEYS: u64 = 6;
+pub(super) const KEYS: u64 = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -141,6 +141,7 @@ impl Producer {
         let key = is_keyed.then(|| format!("{}-{key}", self.number));
         let is_tombstone = is_keyed && is_tombstone;
         let id = self.sim.note().send(Sent {
+            began: 0,
             producer: self.number,
             partition: self.partition.clone(),
             key: key.clone(),

@@ -26,7 +26,7 @@ pub(super) async fn run(sim: Sim, partitions: Vec<TopicPartition>) {
             }
             sim.pause(100, 40_000).await;
         }
-        sim.note().readings.push(reading);
+        end(&sim, reading);
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn read_through(sim: &Sim, partition: &TopicPartition, isolatio
     while step(sim, &link, &mut reading).await != Some(true) {
         sim.pause(100, 5_000).await;
     }
-    sim.note().readings.push(reading);
+    end(sim, reading);
 }
 
 pub(super) const fn isolation(is_committed: bool) -> IsolationLevel {
@@ -46,7 +46,16 @@ pub(super) const fn isolation(is_committed: bool) -> IsolationLevel {
 
 fn begin(sim: &Sim, partition: &TopicPartition, isolation: IsolationLevel, from: i64) -> Reading {
     let began = sim.note().now();
-    Reading { partition: partition.clone(), isolation, began, from, upto: from, seen: Vec::new() }
+    let lasted_ms = -sim.now().time.get();
+    let partition = partition.clone();
+    Reading { partition, isolation, began, ended: began, lasted_ms, from, upto: from, seen: Vec::new() }
+}
+
+fn end(sim: &Sim, mut reading: Reading) {
+    let mut history = sim.note();
+    reading.ended = history.now();
+    reading.lasted_ms += sim.now().time.get();
+    history.readings.push(reading);
 }
 
 /// Asks once more; whether the end was reached. `None` if there was no answer.
@@ -66,8 +75,7 @@ async fn step(sim: &Sim, link: &Link, reading: &mut Reading) -> Option<bool> {
                 let (partition, upto) = (&reading.partition, reading.upto);
                 sim.wrong(format!("offset: {partition} was read up to {upto}, which is out of range now"));
             }
-            let before = std::mem::replace(reading, next);
-            sim.note().readings.push(before);
+            end(sim, std::mem::replace(reading, next));
             None
         }
         _ => None,

@@ -10,9 +10,10 @@ use coordinator::transaction::event::{
 use coordinator::transaction::{Partitions, TransactionEvent, TransactionReply, TransactionVersion};
 use model::{ErrorCode, Sequence, TopicPartition};
 
+use super::producer::KEYS;
 use crate::history::{Outcome, RecordId, Sent};
 use crate::network::{Link, Lost};
-use crate::plan::TRANSACTIONAL_IDS;
+use crate::plan::{KEYED, TRANSACTIONAL_IDS};
 use crate::records::{self, Outgoing, Stamp};
 use crate::wire::{Produce, Request, Response};
 use crate::world::Sim;
@@ -175,18 +176,23 @@ impl Client {
     }
 
     fn new_record(&self, place: usize, partition: &TopicPartition) -> Outgoing {
+        let (key, bytes, is_tombstone) =
+            self.sim.choose(|random| (random.below(KEYS), random.between(1, 300), random.one_in(5)));
+        let is_keyed = partition.topic.as_str() == KEYED;
+        let key = is_keyed.then(|| format!("{}-{key}", self.number));
+        let is_tombstone = is_keyed && is_tombstone;
         let id: RecordId = self.sim.note().send(Sent {
+            began: 0,
             producer: self.number,
             partition: partition.clone(),
-            key: None,
-            is_tombstone: false,
+            key: key.clone(),
+            is_tombstone,
             is_idempotent: true,
             transaction: Some(place),
             outcome: Outcome::Unknown,
             known: 0,
         });
-        let bytes = self.sim.choose(|random| random.between(1, 300));
-        Outgoing { id, key: None, value_bytes: usize::try_from(bytes).ok() }
+        Outgoing { id, key, value_bytes: usize::try_from(bytes).ok().filter(|_| !is_tombstone) }
     }
 
     /// By version 1 a partition is added before anything is sent to it.
