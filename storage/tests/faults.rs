@@ -69,6 +69,33 @@ mod faults {
     }
 
     #[test]
+    fn bytes_whose_sync_failed_are_on_the_disk_before_another_process_shows_them() {
+        for seed in 0..20 {
+            let (faults, disk) = simulated();
+            let open = || {
+                let manager = open_manager(&disk, Path::new("/data"));
+                let log = manager.open_log(&partition("t"), ID, Arc::new(TopicConfig::default()), NOW).unwrap();
+                (manager, log)
+            };
+            let (manager, log) = new_log(&disk);
+            append(&log, &batch(0, 3, 1_000));
+            log.sync().unwrap();
+            append(&log, &batch(1, 5, 1_000));
+            faults.inject(fault(FaultKind::SyncFile, ErrorKind::Other));
+            assert!(matches!(log.sync(), Err(SyncError::Io(_))));
+            drop((manager, log));
+            // Only the process begins again, so it reads what the disk never got.
+            let (manager, log) = open();
+            let shown = (log.synced_offset(), read_all(&log));
+            assert_eq!(shown.0, offset(8));
+            drop((manager, log));
+            faults.crash(seed);
+            let (_manager, log) = open();
+            assert_eq!((log.synced_offset(), read_all(&log)), shown, "seed {seed}");
+        }
+    }
+
+    #[test]
     fn a_start_that_finds_no_room_stays_where_it_was_and_is_forgotten() {
         let (faults, disk) = simulated();
         let (_manager, log) = new_log(&disk);

@@ -7,6 +7,7 @@
 
 mod aborted;
 mod listing;
+mod rewrite;
 mod scan;
 mod window;
 
@@ -17,6 +18,7 @@ use model::{Offset, Timestamp};
 
 use self::aborted::open_aborted;
 use self::listing::{Listing, list};
+use self::rewrite::write_again;
 use self::scan::{Scan, replay_producer};
 use self::window::Window;
 use crate::append::Writer;
@@ -417,6 +419,7 @@ fn scan_segment(scan: &mut Scan, segment: &Arc<Segment>, size: u32) -> Result<Op
     for aborted in scan.aborted.drain(..) {
         segment.push_aborted(aborted);
     }
+    write_again(file.as_ref(), from, result.end).map_err(io_failed)?;
     segment.publish_size(result.end);
     Ok(result.flaw.map(|flaw| flaw.to_string()))
 }

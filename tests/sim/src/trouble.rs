@@ -116,9 +116,14 @@ async fn fail(sim: &Sim, kinds: &[FaultKind], error: ErrorKind) {
     sim.disk_is_sick.set(true);
     sim.disk.inject(Fault { kind, after, error, is_lasting: false });
     sim.pause(10_000, 800_000).await;
-    // After a failed sync nobody knows what of the page cache will ever reach the disk: the machine is started again, not only
-    // the process.
-    sim.cut_power();
+    if sim.choose(|random| random.one_in(2)) {
+        return sim.cut_power();
+    }
+    // Only the process is started again: it is shown what the disk has refused, until the next power cut.
+    sim.count("kills after a failure");
+    drop(sim.kill_broker());
+    sim.disk.heal();
+    sim.disk_is_sick.set(false);
 }
 
 /// Stops the broker as an operator does.
@@ -140,9 +145,10 @@ pub(crate) async fn heal(sim: &Sim) {
 pub(crate) async fn restart(sim: &Sim) {
     let has_failed = sim.broker().is_none_or(|broker| broker.partitions.values().any(|it| it.log.is_offline()));
     match sim.choose(|random| random.below(3)) {
-        _ if has_failed => sim.cut_power(),
         0 => sim.cut_power(),
         1 => drop(sim.kill_broker()),
+        // A log that failed cannot be closed.
+        _ if has_failed => drop(sim.kill_broker()),
         _ => stop_cleanly(sim),
     }
     sim.disk.halt_after(u64::MAX);

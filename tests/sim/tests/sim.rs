@@ -33,6 +33,7 @@ mod simulation {
         ("failing writes", 100),
         ("full disks", 100),
         ("kills", 100),
+        ("kills after a failure", 100),
         ("kills in the middle of something", 300),
         ("markers", 10_000),
         ("shards loaded again", 200),
