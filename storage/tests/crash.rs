@@ -300,32 +300,32 @@ mod crashes {
 
     #[test]
     fn what_a_killed_process_left_in_the_page_cache_is_durable_before_the_next_one_goes_by_it() {
-        for earlier in 0..3 {
-            for stop in 0..160 {
-                for seed in 0..6 {
-                    let simulated = SimulatedDisk::new();
-                    let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
-                    for _ in 0..earlier {
-                        live_once(&disk, true).unwrap();
-                    }
-                    // Killed at any change of the disk: what it did is still seen.
-                    simulated.halt_after(stop / 2);
-                    let is_killed = live_once(&disk, false).is_none();
-                    simulated.halt_after(u64::MAX);
-                    // The next one does the same, or no more than open the log.
-                    let (start, end) = if stop % 2 == 0 {
-                        live_once(&disk, false).unwrap();
-                        (10 * earlier, 10 * (earlier + 1))
-                    } else {
-                        let (_, start, end) = found(&disk);
-                        (start, end)
-                    };
-                    simulated.crash(seed);
-                    let after = found(&disk);
-                    let case = format!("{earlier} lives, a kill after {} changes ({is_killed}), seed {seed}", stop / 2);
-                    assert!(!after.0 && after.1 >= start && after.2 >= end, "{case}: {after:?}, not {start}..{end}");
-                }
-            }
+        for (earlier, stop, seed) in (0..3 * 160 * 6).map(|case| (case / 960, case / 6 % 160, case % 6)) {
+            kill_and_cut_power(earlier, stop, u64::try_from(seed).unwrap());
         }
+    }
+
+    fn kill_and_cut_power(earlier: i64, stop: i64, seed: u64) {
+        let simulated = SimulatedDisk::new();
+        let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
+        for _ in 0..earlier {
+            live_once(&disk, true).unwrap();
+        }
+        // Killed at any change of the disk: what it did is still seen.
+        simulated.halt_after(u64::try_from(stop / 2).unwrap());
+        let is_killed = live_once(&disk, false).is_none();
+        simulated.halt_after(u64::MAX);
+        // The next one does the same, or no more than open the log.
+        let (start, end) = if stop % 2 == 0 {
+            live_once(&disk, false).unwrap();
+            (10 * earlier, 10 * (earlier + 1))
+        } else {
+            let (_, start, end) = found(&disk);
+            (start, end)
+        };
+        simulated.crash(seed);
+        let after = found(&disk);
+        let case = format!("{earlier} lives, a kill after {} changes ({is_killed}), seed {seed}", stop / 2);
+        assert!(!after.0 && after.1 >= start && after.2 >= end, "{case}: {after:?}, not {start}..{end}");
     }
 }

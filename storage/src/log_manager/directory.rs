@@ -110,13 +110,12 @@ impl DataDirectory {
         // Before anything is written, the lock file included: the directory may be somebody else's.
         let found = read_meta(disk.as_ref(), path, options.node_id)?;
         let lock = lock(disk.as_ref(), path)?;
-        let meta = match found {
-            Some(meta) => meta,
-            None => {
-                // Whoever made the directory may have come to its end before that was durable.
-                sync_ancestors(disk.as_ref(), path)?;
-                claim(disk.as_ref(), path, options)?
-            }
+        let meta = if let Some(meta) = found {
+            meta
+        } else {
+            // Whoever made the directory may have come to its end before that was durable.
+            sync_ancestors(disk.as_ref(), path)?;
+            claim(disk.as_ref(), path, options)?
         };
         // Before anything is written again.
         let last_used = last_used(disk.as_ref(), path);
