@@ -83,6 +83,10 @@ const TABLE: &[(&str, Cells, &str)] = &[
     ("DumpLogSegments", Between("\"leader\":\"", "\""), "an id"),
     ("DumpLogSegments", Between("\"memberId\":\"", "\""), "an id"),
     ("ConsumerGroupCommand", Column("CONSUMER-ID"), "an id"),
+    ("TransactionsCommand", Column("LastSequence"), "how far a producer came until it was stopped"),
+    ("TransactionsCommand", Column("LastTimestamp"), "a time"),
+    ("TransactionsCommand", Column("CurrentTransactionStartTimeMs"), "a time"),
+    ("TransactionsCommand", Column("TransactionDurationMs"), "a time"),
 ];
 
 /// APIs that come later.
