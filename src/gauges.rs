@@ -2,25 +2,24 @@
 //!
 //! Owns: which part is asked for which row. Does not know: HTTP, how numbers are written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::group::event::ListGroups;
-
 use crate::broker::Broker;
 use crate::metadata::{Image, Topic};
-use crate::partitions::Partition;
+use crate::partitions::{Partition, late_transaction_ms};
 use crate::telemetry::metrics::{
-    BYTES_IN, BYTES_OUT, CLIENT_INSTANCES, CLIENT_SERIES, CONNECTION_COUNT, FAILED_FETCH_REQUESTS,
-    FAILED_PRODUCE_REQUESTS, FETCH_SESSION_PARTITIONS, FETCH_SESSIONS, GROUP_COUNT, HIGH_WATERMARK, LEADER_COUNT,
-    LOG_END_OFFSET, LOG_SIZE, LOG_START_OFFSET, MESSAGES_IN, OFFLINE_REPLICA_COUNT, OMITTED_SERIES, PARTITION_COUNT,
-    TOPIC_COUNT, TOTAL_FETCH_REQUESTS, TOTAL_PRODUCE_REQUESTS,
+    BYTES_IN, BYTES_OUT, CLEANER_DEAD_THREADS, CLEANER_MAX_DELAY, CLEANER_MAX_DIRTY, CLEANER_MAX_TIME, CLEANER_RECOPY,
+    CLEANER_SINCE_LAST_RUN, CLIENT_INSTANCES, CLIENT_SERIES, CONNECTION_COUNT, FAILED_FETCH_REQUESTS,
+    FAILED_PRODUCE_REQUESTS, FETCH_SESSION_PARTITIONS, FETCH_SESSIONS, GROUP_COUNT, HIGH_WATERMARK,
+    LAST_STABLE_OFFSET_LAG, LATE_TRANSACTIONS, LEADER_COUNT, LOG_END_OFFSET, LOG_SIZE, LOG_START_OFFSET, MESSAGES_IN,
+    OFFLINE_REPLICA_COUNT, OLDEST_TRANSACTION, OMITTED_SERIES, OPEN_TRANSACTIONS, PARTITION_COUNT, TOPIC_COUNT,
+    TOTAL_FETCH_REQUESTS, TOTAL_PRODUCE_REQUESTS, TRANSACTIONAL_IDS, UNCLEANABLE_BYTES, UNCLEANABLE_PARTITIONS,
 };
 use crate::telemetry::{Format, Row, Samples, Traffic, render};
 
-/// How long an answer waits for the groups.
-const GROUPS_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an answer waits for the coordinators.
+const COORDINATORS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The rows of what partitions count.
 const TRAFFIC: [(Traffic, &Row); 7] = [
@@ -37,9 +36,10 @@ const TRAFFIC: [(Traffic, &Row); 7] = [
 pub(crate) async fn scrape(broker: &Arc<Broker>, format: Format) -> Option<String> {
     let series_max = usize::try_from(broker.metadata.image().broker.metrics_series_max).unwrap_or(0);
     let mut samples = Samples::new(series_max);
-    groups(broker, &mut samples).await;
+    coordinators(broker, &mut samples).await;
     let image = broker.metadata.image();
     of_the_broker(broker, &image, &mut samples);
+    cleaning(broker, &image, &mut samples);
     for (traffic, row) in TRAFFIC {
         samples.set(row, broker.metrics.traffic.total(traffic));
     }
@@ -64,6 +64,7 @@ fn of_the_broker(broker: &Broker, image: &Image, samples: &mut Samples) {
     samples.set(TOPIC_COUNT, size(image.topics().count()));
     samples.set(PARTITION_COUNT, size(partitions().count()));
     samples.set(LEADER_COUNT, size(served));
+    samples.set(LATE_TRANSACTIONS, late_transactions(broker, image));
     samples.set(OFFLINE_REPLICA_COUNT, size(partitions().count() - served));
     let (sessions, session_partitions) = broker.fetch_sessions.counts();
     samples.set(FETCH_SESSIONS, size(sessions));
@@ -95,18 +96,52 @@ fn log(labels: &[&str], partition: &Partition, samples: &mut Samples) {
     samples.set_for(LOG_START_OFFSET, labels, offset(log.log_start_offset()));
     samples.set_for(HIGH_WATERMARK, labels, offset(partition.high_watermark()));
     samples.set_for(LOG_END_OFFSET, labels, offset(log.log_end_offset()));
+    let (stable, watermark) = (partition.last_stable_offset(), partition.high_watermark());
+    samples.set_for(LAST_STABLE_OFFSET_LAG, labels, offset(watermark).saturating_sub(offset(stable)));
 }
 
-/// How many groups there are, by protocol and state. While they load, nobody knows.
-async fn groups(broker: &Broker, samples: &mut Samples) {
-    let everything = ListGroups { states: Vec::new(), types: Vec::new() };
-    let listed = tokio::time::timeout(GROUPS_PATIENCE, broker.coordinators.list_groups(&everything)).await;
-    let Ok(Ok(listed)) = listed else { return };
-    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for group in listed {
-        *counts.entry((group.group_type, group.state)).or_default() += 1;
+/// What the coordinators hold. While they load, nobody knows.
+async fn coordinators(broker: &Broker, samples: &mut Samples) {
+    let groups = tokio::time::timeout(COORDINATORS_PATIENCE, broker.coordinators.count_groups());
+    let transactions = tokio::time::timeout(COORDINATORS_PATIENCE, broker.coordinators.count_transactions());
+    let (groups, transactions) = tokio::join!(groups, transactions);
+    let size = |count: usize| model::num::u64_from_usize(count);
+    for ((protocol, state), count) in groups.into_iter().flatten().flatten() {
+        samples.set_for(GROUP_COUNT, &[protocol, state], size(count));
     }
-    for ((protocol, state), count) in &counts {
-        samples.set_for(GROUP_COUNT, &[protocol, state], *count);
+    if let Ok(Ok(counts)) = transactions {
+        samples.set(TRANSACTIONAL_IDS, size(counts.ids));
+        for (state, in_state) in counts.open() {
+            samples.set_for(OPEN_TRANSACTIONS, &[state.name()], size(in_state.count));
+            samples.set_for(OLDEST_TRANSACTION, &[state.name()], u64::try_from(in_state.oldest_ms).unwrap_or(0));
+        }
     }
+}
+
+/// What compaction is at, and what it cannot do.
+fn cleaning(broker: &Broker, image: &Image, samples: &mut Samples) {
+    if let Some(shown) = broker.metrics.cleaning.shown(broker.clock.tick()) {
+        samples.set(CLEANER_MAX_DIRTY, shown.max_dirty_percent);
+        samples.set(CLEANER_SINCE_LAST_RUN, shown.since_last_run_ms);
+        samples.set(CLEANER_RECOPY, shown.recopy_percent);
+        samples.set(CLEANER_MAX_TIME, shown.max_clean_time_secs);
+        samples.set(CLEANER_MAX_DELAY, shown.max_compaction_delay_secs);
+        samples.set(CLEANER_DEAD_THREADS, shown.dead_threads);
+    }
+    let partitions = image.topics().flat_map(|topic| topic.partitions.iter().flatten());
+    let (mut count, mut bytes) = (0, 0);
+    for uncleanable in partitions.filter_map(|partition| partition.log().uncleanable_bytes()) {
+        count += 1;
+        bytes += uncleanable;
+    }
+    samples.set(UNCLEANABLE_PARTITIONS, count);
+    samples.set(UNCLEANABLE_BYTES, bytes);
+}
+
+/// Partitions with a transaction that is late. Only those with an open one are asked.
+fn late_transactions(broker: &Broker, image: &Image) -> u64 {
+    let (now, late_ms) = (broker.clock.now(), late_transaction_ms(&image.broker));
+    let partitions = image.topics().flat_map(|topic| topic.partitions.iter().flatten());
+    let open = partitions.map(|partition| partition.log()).filter(|log| log.first_unstable_offset().is_some());
+    model::num::u64_from_usize(open.filter(|log| !log.silent_transactions(now, late_ms).is_empty()).count())
 }

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::partitions::{CleanerSettings, Partition, Registry};
+use crate::telemetry::LastCleaning;
 
 type LogKey = (TopicId, PartitionIndex);
 
@@ -87,6 +88,7 @@ fn spawn(shared: &Arc<Shared>, number: usize) -> io::Result<JoinHandle<()>> {
 
 /// The life of a thread: until the broker stops, or fewer threads are wanted. The first one always stays.
 fn serve(shared: &Arc<Shared>, number: usize) {
+    let _life = shared.registry.metrics().cleaning.begin_life();
     loop {
         let settings = shared.registry.cleaner_settings();
         if number == 0 {
@@ -96,7 +98,7 @@ fn serve(shared: &Arc<Shared>, number: usize) {
         }
         let found = if number < settings.threads { shared.take_filthiest() } else { None };
         match found {
-            Some(found) => shared.clean(found, &settings),
+            Some(found) => shared.clean(number, found, &settings),
             None if shared.pause(settings.backoff_ms.max(1)) => return,
             None => shared.lock().failed.clear(),
         }
@@ -133,14 +135,17 @@ impl Shared {
     /// The log that has the most to clean by its share, of those that are due and that nobody has.
     fn take_filthiest(&self) -> Option<Taken> {
         let now = self.clock.now();
-        let mut filthiest: Option<Taken> = None;
+        let (mut filthiest, mut dirtiest): (Option<Taken>, f64) = (None, 0.0);
         for partition in self.registry.all() {
             let key = (partition.log().topic_id(), partition.log().topic_partition().partition);
             if self.is_out(&key) || partition.is_retired() {
                 continue;
             }
             let cleanable = match partition.log().cleanable(partition.last_stable_offset(), now) {
-                Ok(cleanable) => cleanable.filter(|cleanable| cleanable.is_due),
+                Ok(cleanable) => {
+                    dirtiest = dirtiest.max(cleanable.as_ref().map_or(0.0, Cleanable::dirty_ratio));
+                    cleanable.filter(|cleanable| cleanable.is_due)
+                }
                 Err(problem) => {
                     report(&partition, &problem);
                     self.lock().failed.insert(key);
@@ -153,6 +158,7 @@ impl Shared {
                 filthiest = Some(Taken { key, partition, cleanable });
             }
         }
+        self.registry.metrics().cleaning.looked(self.clock.tick(), dirtiest);
         // Another thread may have taken it meanwhile: then this one looks again after a pause.
         filthiest.filter(|found| self.lock().taken.insert(found.key))
     }
@@ -162,7 +168,7 @@ impl Shared {
         state.taken.contains(key) || state.failed.contains(key)
     }
 
-    fn clean(&self, taken: Taken, settings: &CleanerSettings) {
+    fn clean(&self, thread: usize, taken: Taken, settings: &CleanerSettings) {
         let Taken { key, partition, cleanable } = taken;
         let options = CleanOptions {
             map_bytes_max: settings.map_bytes_max,
@@ -173,14 +179,21 @@ impl Shared {
         let mut pace = |bytes| self.pace(bytes, settings);
         let result = partition.log().clean(&cleanable, options, self.clock.now(), &mut pace);
         match &result {
-            Ok(cleaned) => info!(
-                partition = %partition.log().topic_partition(),
-                first_dirty = %cleaned.first_dirty,
-                bytes_before = cleaned.bytes_before,
-                bytes_after = cleaned.bytes_after,
-                ms = self.clock.tick().as_ms().saturating_sub(started.as_ms()),
-                "compacted"
-            ),
+            Ok(cleaned) => {
+                let (bytes_before, bytes_after) = (cleaned.bytes_before, cleaned.bytes_after);
+                let took_ms = self.clock.tick().as_ms().saturating_sub(started.as_ms());
+                let overdue_ms = u64::try_from(cleanable.overdue_ms).unwrap_or(0);
+                let last = LastCleaning { bytes_before, bytes_after, took_ms, overdue_ms };
+                self.registry.metrics().cleaning.cleaned(thread, last);
+                info!(
+                    partition = %partition.log().topic_partition(),
+                    first_dirty = %cleaned.first_dirty,
+                    bytes_before,
+                    bytes_after,
+                    ms = took_ms,
+                    "compacted"
+                );
+            }
             Err(problem) => report(&partition, problem),
         }
         let mut state = self.lock();

@@ -21,15 +21,13 @@ use tracing::{error, warn};
 use self::cleaner::Cleaners;
 use self::retention::Retention;
 use crate::clock::Clock;
-use crate::partitions::{Partition, Registry};
+use crate::partitions::{Partition, Registry, late_transaction_ms};
 
 /// How often the loop looks around when some topic wants to be synced by time, ms.
 const EAGER_MS: u64 = 100;
 /// How often it looks around otherwise, ms: nothing it does then is urgent, and an idle broker should be idle.
 const RELAXED_MS: u64 = 10_000;
 
-/// Ms that a transaction has beyond its longest timeout before it is named, as in Kafka: its coordinator may be at ending it.
-const SILENCE_GRACE_MS: i64 = 5 * 60 * 1000;
 /// Transactions of one partition that are named in one round; the oldest hold up the others.
 const SILENT_NAMED_MAX: usize = 10;
 
@@ -59,7 +57,7 @@ impl Background {
         let retention = Retention::start(Arc::clone(&registry), clock, config)?;
         let cleaners =
             if config.log_cleaner_enable { Some(Cleaners::start(Arc::clone(&registry), clock)?) } else { None };
-        let silent_ms = i64::from(config.transaction_max_timeout_ms).saturating_add(SILENCE_GRACE_MS);
+        let silent_ms = late_transaction_ms(config);
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name("background".to_owned()).spawn(move || {
             registry.log_manager().remove_aside(&leftovers);

@@ -346,6 +346,7 @@ impl Partition {
         if self.log.is_offline() {
             self.waiters.fire_all();
         } else {
+            self.metrics.log_flushes.count(1);
             self.advance_to(self.log.synced_offset());
             // The start may have moved past where a transaction begins.
             self.tell_stable(None);

@@ -151,6 +151,11 @@ impl Registry {
         self.lock().values().cloned().collect()
     }
 
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The files beneath.
     pub(crate) fn log_manager(&self) -> &Arc<LogManager> {
         &self.log_manager

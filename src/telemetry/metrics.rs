@@ -4,6 +4,7 @@
 
 use protocol::ApiKey;
 
+use super::cleaning::Cleaning;
 use super::counter::{Counter, CounterBy};
 use super::histogram::HistogramBy;
 use super::label::{ConnectionLimit, DroppedPoint, RefusedRequest, Traffic};
@@ -40,6 +41,11 @@ metrics! {
         /// an API or a version that is not served, `unanswered` is a failed produce with acks=0, `encode` is a mistake of the broker's.
         requests_refused: CounterBy<RefusedRequest> = "tidelog_network_refused_requests",
             labels ["reason"], unit "requests", mbean "-";
+
+        /// Syncs of partitions' logs that are done: what was appended before them is on stable storage. Kafka tells how long
+        /// they took as well.
+        log_flushes: Counter = "tidelog_log_flushes",
+            labels [], unit "syncs", mbean "kafka.log:type=LogFlushStats,name=LogFlushRateAndTimeMs";
 
         /// Requests for metrics subscriptions, or pushes, that came before the client's interval was over (KIP-714). Kafka
         /// counts them for each client.
@@ -134,6 +140,67 @@ metrics! {
         HIGH_WATERMARK: Gauge = "tidelog_log_highwatermark",
             labels ["topic", "partition"], unit "offset", mbean "-";
 
+        /// Records and markers that lie between the last stable offset and the high watermark: readers of committed records
+        /// wait for the end of the transaction that began first among them.
+        LAST_STABLE_OFFSET_LAG: Gauge = "kafka_cluster_partition_laststableoffsetlag",
+            labels ["topic", "partition"], unit "offsets", mbean "kafka.cluster:type=Partition,name=LastStableOffsetLag,topic=*,partition=*";
+
+        /// Partitions with a transaction whose producer was silent for five minutes longer than any transaction may take. Anything
+        /// but 0 is for an operator: `kafka-transactions` finds such transactions and ends them.
+        LATE_TRANSACTIONS: Gauge = "kafka_server_replicamanager_partitionswithlatetransactionscount",
+            labels [], unit "partitions", mbean "kafka.server:type=ReplicaManager,name=PartitionsWithLateTransactionsCount";
+
+        /// Transactional ids that are known. Absent while the coordinators load. The bound is `transaction.coordinator.ids.max`.
+        TRANSACTIONAL_IDS: Gauge = "tidelog_transaction_coordinator_transactional_ids",
+            labels [], unit "transactional ids", mbean "-";
+
+        /// Transactions that have not ended, by state: `Ongoing` are under way, `PrepareCommit` and `PrepareAbort` wait for
+        /// markers. Absent while the coordinators load.
+        OPEN_TRANSACTIONS: Gauge = "tidelog_transaction_coordinator_open_transactions",
+            labels ["state"], unit "transactions", mbean "-";
+
+        /// Milliseconds that the oldest transaction in a state has been in it. `Ongoing` is bounded by the producer's timeout,
+        /// which is at most `transaction.max.timeout.ms`, and the pause between two looks
+        /// (`transaction.abort.timed.out.transaction.cleanup.interval.ms`). The others end as soon as each partition has its
+        /// marker, which is tried again ten times a second: more than a second is for an operator, as a partition's log is
+        /// offline or has no room.
+        OLDEST_TRANSACTION: Gauge = "tidelog_transaction_coordinator_oldest_transaction",
+            labels ["state"], unit "ms", mbean "-";
+
+        /// Percent of the dirtiest compacted log that is not compacted yet. This row and the next five are absent until
+        /// compaction has begun.
+        CLEANER_MAX_DIRTY: Gauge = "kafka_log_logcleanermanager_max_dirty_percent",
+            labels [], unit "percent", mbean "kafka.log:type=LogCleanerManager,name=max-dirty-percent";
+
+        /// Milliseconds since a thread of compaction looked for a log to compact.
+        CLEANER_SINCE_LAST_RUN: Gauge = "kafka_log_logcleanermanager_time_since_last_run_ms",
+            labels [], unit "ms", mbean "kafka.log:type=LogCleanerManager,name=time-since-last-run-ms";
+
+        /// Percent of the bytes that the last compaction of each thread went through which it has left.
+        CLEANER_RECOPY: Gauge = "kafka_log_logcleaner_cleaner_recopy_percent",
+            labels [], unit "percent", mbean "kafka.log:type=LogCleaner,name=cleaner-recopy-percent";
+
+        /// Seconds that the longest of the last compactions of each thread took.
+        CLEANER_MAX_TIME: Gauge = "kafka_log_logcleaner_max_clean_time_secs",
+            labels [], unit "s", mbean "kafka.log:type=LogCleaner,name=max-clean-time-secs";
+
+        /// Seconds beyond `max.compaction.lag.ms` that a record had to wait for the last compaction of each thread.
+        CLEANER_MAX_DELAY: Gauge = "kafka_log_logcleaner_max_compaction_delay_secs",
+            labels [], unit "s", mbean "kafka.log:type=LogCleaner,name=max-compaction-delay-secs";
+
+        /// Threads of compaction that ended with a panic. Anything but 0 is a mistake of the broker's.
+        CLEANER_DEAD_THREADS: Gauge = "kafka_log_logcleaner_deadthreadcount",
+            labels [], unit "threads", mbean "kafka.log:type=LogCleaner,name=DeadThreadCount";
+
+        /// Partitions whose log is damaged where it should be compacted. They are not compacted until the next start, and
+        /// grow; anything but 0 is for an operator. Kafka counts them for each log directory.
+        UNCLEANABLE_PARTITIONS: Gauge = "kafka_log_logcleanermanager_uncleanable_partitions_count",
+            labels [], unit "partitions", mbean "kafka.log:type=LogCleanerManager,name=uncleanable-partitions-count,logDirectory=*";
+
+        /// Bytes of those partitions that should be compacted.
+        UNCLEANABLE_BYTES: Gauge = "kafka_log_logcleanermanager_uncleanable_bytes",
+            labels [], unit "bytes", mbean "kafka.log:type=LogCleanerManager,name=uncleanable-bytes,logDirectory=*";
+
         /// Fetch sessions that are remembered (KIP-227).
         FETCH_SESSIONS: Gauge = "kafka_server_fetchsessioncache_numincrementalfetchsessions",
             labels [], unit "sessions", mbean "kafka.server:type=FetchSessionCache,name=NumIncrementalFetchSessions";
@@ -161,5 +228,8 @@ metrics! {
     beside {
         /// What all partitions together counted; each counts its own as well.
         traffic: CounterBy<Traffic>,
+
+        /// What the threads of compaction tell of themselves.
+        cleaning: Cleaning,
     }
 }

@@ -7,6 +7,7 @@
 //! A metric is a row in [`metrics`] and the line that counts; docs/METRICS.md follows, and `cargo xtask tidy` fails for a
 //! row that nothing counts.
 
+mod cleaning;
 pub(crate) mod clients;
 mod counter;
 mod endpoint;
@@ -17,6 +18,7 @@ pub(crate) mod metrics;
 mod sample;
 mod table;
 
+pub(crate) use cleaning::LastCleaning;
 pub(crate) use endpoint::{Endpoint, EndpointOptions, Scrape};
 pub(crate) use exposition::{Format, render};
 pub(crate) use label::{ConnectionLimit, DroppedPoint, Label, RefusedRequest, Traffic};

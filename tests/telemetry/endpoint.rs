@@ -54,6 +54,6 @@ fn series_beyond_the_limit_are_left_out_and_counted() {
     crate::rows::create_topic(&mut wire, "t", 2);
     let samples = shown.scraper.samples();
     assert!(samples.keys().all(|series| !series.contains("topic=")), "{samples:?}");
-    // Seven of the topic, and four of each partition.
-    assert_eq!(format!("{}", samples["tidelog_metrics_omitted_series"]), "15");
+    // Seven of the topic, five of each partition, and two of each state of transactions.
+    assert_eq!(format!("{}", samples["tidelog_metrics_omitted_series"]), "23");
 }

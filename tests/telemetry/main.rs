@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod endpoint;
+mod open;
 mod pushed;
 mod rows;
 mod scrape;

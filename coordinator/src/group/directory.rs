@@ -1,10 +1,10 @@
-//! Describes, lists and deletes groups of every kind.
+//! Describes, lists, counts and deletes groups of every kind.
 
 use std::collections::BTreeSet;
 
 use model::ErrorCode;
 
-use super::event::{DeleteGroup, DescribeGroup, DescribedGroup, GroupReply, ListGroups, ListedGroup};
+use super::event::{DeleteGroup, DescribeGroup, DescribedGroup, GroupCounts, GroupReply, ListGroups, ListedGroup};
 use super::{Group, GroupOutcome, GroupRecord, GroupShard};
 use crate::records::group_metadata::GroupMetadataKey;
 use crate::shard::ReplyTo;
@@ -50,6 +50,19 @@ impl GroupShard {
         let wanted = listed.filter(|group| has(&states, &group.state) && has(&types, &group.group_type));
         let groups = wanted.collect();
         out.replies.push((reply_to, GroupReply::ListGroups(groups)));
+    }
+
+    /// Counts the groups by type and state. Nothing is copied, so that it costs little where groups are many.
+    pub(super) fn count_groups(&self, reply_to: ReplyTo, out: &mut GroupOutcome) {
+        let mut counts = GroupCounts::new();
+        for group in self.groups.values() {
+            *counts.entry((group.type_name(), group.state_name())).or_default() += 1;
+        }
+        let simple = self.offsets.group_ids().filter(|group_id| !self.groups.contains_key(*group_id)).count();
+        if simple > 0 {
+            *counts.entry((CLASSIC, EMPTY)).or_default() += simple;
+        }
+        out.replies.push((reply_to, GroupReply::CountGroups(counts)));
     }
 
     fn listed(&self, group_id: String) -> ListedGroup {

@@ -13,7 +13,7 @@ use crate::shard::Producer;
 
 pub use directory::{
     DeleteGroup, DescribeConsumerGroup, DescribeGroup, DescribedConsumerGroup, DescribedConsumerGroupMember,
-    DescribedGroup, DescribedMember, ListGroups, ListedGroup,
+    DescribedGroup, DescribedMember, GroupCounts, ListGroups, ListedGroup,
 };
 
 /// Who sent a request, as groups describe their members.
@@ -50,6 +50,8 @@ pub enum GroupEvent {
     DescribeConsumerGroup(DescribeConsumerGroup),
     /// `ListGroups`, this shard's part of it.
     ListGroups(ListGroups),
+    /// How many groups of which kind and in which state are there in this shard? For metrics.
+    CountGroups,
     /// `DeleteGroups`, one group of it.
     DeleteGroup(DeleteGroup),
     /// Topics came, went or grew: groups that subscribe to them look again. Not answered.
@@ -72,7 +74,7 @@ impl GroupEvent {
             Self::DescribeGroup(request) => Some(&request.group_id),
             Self::DescribeConsumerGroup(request) => Some(&request.group_id),
             Self::DeleteGroup(request) => Some(&request.group_id),
-            Self::ListGroups(_) | Self::TopicsChanged(_) => None,
+            Self::ListGroups(_) | Self::CountGroups | Self::TopicsChanged(_) => None,
         }
     }
 }
@@ -102,6 +104,8 @@ pub enum GroupReply {
     DescribeConsumerGroup(DescribedConsumerGroup),
     /// To `ListGroups`.
     ListGroups(Vec<ListedGroup>),
+    /// To `CountGroups`.
+    CountGroups(GroupCounts),
     /// To `DeleteGroups`.
     DeleteGroup(ErrorCode),
 }

@@ -112,6 +112,7 @@ impl GroupShard {
                 self.describe_consumer_group(context, &request, reply_to, &mut out);
             }
             GroupEvent::ListGroups(request) => self.list_groups(&request, reply_to, &mut out),
+            GroupEvent::CountGroups => self.count_groups(reply_to, &mut out),
             GroupEvent::DeleteGroup(request) => self.delete_group(&request, reply_to, &mut out),
             GroupEvent::TopicsChanged(change) => {
                 self.topics_changed(context, &change);

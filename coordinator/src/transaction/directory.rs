@@ -1,4 +1,4 @@
-//! Describes and lists transactions, and says how old the open ones are.
+//! Describes, lists and counts transactions, and says how old the open ones are.
 
 use model::ErrorCode;
 
@@ -8,17 +8,53 @@ use super::state::TransactionState;
 use super::steps::Transaction;
 use crate::shard::Now;
 
-/// The transactional ids of a shard whose state is not final, for metrics.
+/// The transactional ids of a shard, counted for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenTransactions {
+pub struct TransactionCounts {
+    /// How many there are, in whatever state.
+    pub ids: usize,
     /// Transactions that are under way.
-    pub ongoing: usize,
-    /// Ms that the oldest of them has been.
-    pub oldest_ongoing_ms: i64,
-    /// Transactions that are to be committed or aborted: a marker is missing.
-    pub preparing: usize,
-    /// Ms that the one has been which waits longest.
-    pub oldest_preparing_ms: i64,
+    pub ongoing: CountInState,
+    /// Transactions that are to be committed: a marker is missing.
+    pub prepare_commit: CountInState,
+    /// Transactions that are to be aborted: a marker is missing.
+    pub prepare_abort: CountInState,
+}
+
+/// The transactions in one state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CountInState {
+    /// How many there are.
+    pub count: usize,
+    /// Ms that the oldest of them has been in the state.
+    pub oldest_ms: i64,
+}
+
+impl TransactionCounts {
+    /// The states that are not final, and what is in them.
+    #[must_use]
+    pub const fn open(&self) -> [(TransactionState, CountInState); 3] {
+        [
+            (TransactionState::Ongoing, self.ongoing),
+            (TransactionState::PrepareCommit, self.prepare_commit),
+            (TransactionState::PrepareAbort, self.prepare_abort),
+        ]
+    }
+
+    /// Takes in those of another shard.
+    pub fn add(&mut self, other: &Self) {
+        self.ids += other.ids;
+        self.ongoing.add(other.ongoing);
+        self.prepare_commit.add(other.prepare_commit);
+        self.prepare_abort.add(other.prepare_abort);
+    }
+}
+
+impl CountInState {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.oldest_ms = self.oldest_ms.max(other.oldest_ms);
+    }
 }
 
 impl TransactionShard {
@@ -59,26 +95,23 @@ impl TransactionShard {
         listed.collect()
     }
 
-    /// How many transactions are open, and how old the oldest are. Takes time with how many there are.
+    /// How many transactional ids there are, how many transactions are open, and how old the oldest of those are. Takes time
+    /// with how many are open.
     #[must_use]
-    pub fn open_transactions(&self, now: Now) -> OpenTransactions {
-        let mut open = OpenTransactions::default();
+    pub fn count_transactions(&self, now: Now) -> TransactionCounts {
+        let mut counts = TransactionCounts { ids: self.ids.len(), ..TransactionCounts::default() };
         for transactional in self.open.iter().filter_map(|id| self.ids.get(id)) {
             let logged = &transactional.logged;
-            if logged.state == TransactionState::Ongoing {
-                open.ongoing += 1;
-                open.oldest_ongoing_ms = open.oldest_ongoing_ms.max(now.time.ms_since(logged.start));
-            } else {
-                open.preparing += 1;
-                open.oldest_preparing_ms = open.oldest_preparing_ms.max(now.time.ms_since(logged.last_update));
-            }
+            let (of_state, since) = match logged.state {
+                TransactionState::Ongoing => (&mut counts.ongoing, logged.start),
+                TransactionState::PrepareCommit => (&mut counts.prepare_commit, logged.last_update),
+                TransactionState::PrepareAbort => (&mut counts.prepare_abort, logged.last_update),
+                TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
+                    continue;
+                }
+            };
+            of_state.add(CountInState { count: 1, oldest_ms: now.time.ms_since(since) });
         }
-        open
-    }
-
-    /// How many transactional ids there are.
-    #[must_use]
-    pub fn ids_count(&self) -> usize {
-        self.ids.len()
+        counts
     }
 }

@@ -12,6 +12,7 @@ pub use directory::{DescribeTransaction, DescribedTransaction, ListTransactions,
 pub(in crate::transaction) use effect::Waiting;
 pub use effect::{MarkerResult, Markers, MarkersId, MarkersWritten, TransactionEffect, WaitingForId};
 
+use super::directory::TransactionCounts;
 use super::partitions::Partitions;
 use super::version::TransactionVersion;
 
@@ -30,6 +31,8 @@ pub enum TransactionEvent {
     DescribeTransaction(DescribeTransaction),
     /// `ListTransactions`, this shard's part of it.
     ListTransactions(ListTransactions),
+    /// How many transactions are there in this shard, and how old are they? For metrics.
+    CountTransactions,
 }
 
 impl TransactionEvent {
@@ -42,7 +45,7 @@ impl TransactionEvent {
             Self::VerifyPartitions(request) => Some(&request.transactional_id),
             Self::EndTxn(request) => Some(&request.transactional_id),
             Self::DescribeTransaction(request) => Some(&request.transactional_id),
-            Self::ListTransactions(_) => None,
+            Self::ListTransactions(_) | Self::CountTransactions => None,
         }
     }
 }
@@ -62,6 +65,8 @@ pub enum TransactionReply {
     DescribeTransaction(Result<DescribedTransaction, ErrorCode>),
     /// To `ListTransactions`, in the order of the ids.
     ListTransactions(Vec<ListedTransaction>),
+    /// To `CountTransactions`.
+    CountTransactions(TransactionCounts),
 }
 
 /// A producer's id and the epoch of it.

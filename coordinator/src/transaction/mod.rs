@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{ErrorCode, LeaderEpoch, ProducerEpoch, ProducerId, Tick};
 
 pub use context::TransactionContext;
-pub use directory::OpenTransactions;
+pub use directory::{CountInState, TransactionCounts};
 pub use event::{TransactionEffect, TransactionEvent, TransactionReply};
 pub use partitions::Partitions;
 pub use pattern::TransactionalIdPattern;
@@ -276,6 +276,9 @@ impl TransactionShard {
             }
             TransactionEvent::ListTransactions(request) => {
                 Some(TransactionReply::ListTransactions(self.list_transactions(turn.now, request)))
+            }
+            TransactionEvent::CountTransactions => {
+                Some(TransactionReply::CountTransactions(self.count_transactions(turn.now)))
             }
         };
         match reply {

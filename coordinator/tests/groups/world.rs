@@ -176,6 +176,7 @@ fn kind_of(reply: &GroupReply) -> std::mem::Discriminant<GroupEvent> {
         GroupReply::DescribeGroup(_) => GroupEvent::DescribeGroup(Default::default()),
         GroupReply::DescribeConsumerGroup(_) => GroupEvent::DescribeConsumerGroup(Default::default()),
         GroupReply::ListGroups(_) => GroupEvent::ListGroups(Default::default()),
+        GroupReply::CountGroups(_) => GroupEvent::CountGroups,
         GroupReply::DeleteGroup(_) => GroupEvent::DeleteGroup(Default::default()),
     })
 }

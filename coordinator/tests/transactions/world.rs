@@ -298,7 +298,7 @@ impl World {
             let id = one.transactional_id.as_str();
             assert_eq!(replayed.get(id), self.shard.get(id));
         }
-        assert_eq!(replayed.open_transactions(now), self.shard.open_transactions(now));
+        assert_eq!(replayed.count_transactions(now), self.shard.count_transactions(now));
     }
 
     /// Somebody began so often that the epochs of this id are nearly used up.
@@ -323,7 +323,7 @@ impl World {
 
     /// Whether nothing is under way any more.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let open = self.shard.open_transactions(self.now());
-        self.held.is_empty() && self.waiting.is_empty() && open.ongoing + open.preparing == 0
+        let open = self.shard.count_transactions(self.now()).open();
+        self.held.is_empty() && self.waiting.is_empty() && open.iter().all(|(_, in_state)| in_state.count == 0)
     }
 }

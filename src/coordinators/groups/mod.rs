@@ -63,6 +63,7 @@ impl Shard for GroupShard {
             | GroupEvent::DescribeGroup(_)
             | GroupEvent::DescribeConsumerGroup(_)
             | GroupEvent::ListGroups(_)
+            | GroupEvent::CountGroups
             | GroupEvent::DeleteGroup(_)
             | GroupEvent::TopicsChanged(_) => Err(ErrorCode::CoordinatorLoadInProgress),
         }

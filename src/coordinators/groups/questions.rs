@@ -2,9 +2,9 @@
 
 use coordinator::group::event::{
     ConsumerGroupHeartbeat, ConsumerGroupHeartbeatReply, DeleteGroup, DescribeConsumerGroup, DescribeGroup,
-    DescribedConsumerGroup, DescribedGroup, Heartbeat, JoinGroup, JoinGroupReply, LeaveGroup, LeaveGroupReply,
-    ListGroups, ListedGroup, OffsetCommit, OffsetCommitReply, OffsetDelete, OffsetDeleteReply, OffsetFetch,
-    OffsetFetchReply, SyncGroup, SyncGroupReply,
+    DescribedConsumerGroup, DescribedGroup, GroupCounts, Heartbeat, JoinGroup, JoinGroupReply, LeaveGroup,
+    LeaveGroupReply, ListGroups, ListedGroup, OffsetCommit, OffsetCommitReply, OffsetDelete, OffsetDeleteReply,
+    OffsetFetch, OffsetFetchReply, SyncGroup, SyncGroupReply,
 };
 use coordinator::group::{GroupEvent, GroupReply};
 use coordinator::shard::Producer;
@@ -147,6 +147,23 @@ impl Coordinators {
                 }
             }
             Ok(groups)
+        })
+    }
+
+    /// How many groups are there, by type and state? Of all shards, or the first error of one.
+    pub(crate) fn count_groups(&self) -> Later<GroupCounts> {
+        let parts = self.groups.ask_all(
+            || GroupEvent::CountGroups,
+            |reply| if let GroupReply::CountGroups(counts) = reply { Some(counts) } else { None },
+        );
+        Box::pin(async move {
+            let mut counts = GroupCounts::new();
+            for part in parts {
+                for (of, count) in part.await? {
+                    *counts.entry(of).or_default() += count;
+                }
+            }
+            Ok(counts)
         })
     }
 }

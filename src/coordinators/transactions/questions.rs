@@ -5,7 +5,7 @@ use coordinator::transaction::event::{
     AddPartitions, DescribeTransaction, DescribedTransaction, EndTxn, InitProducerId, ListTransactions,
     ListedTransaction, ProducerIdAndEpoch, VerifyPartitions,
 };
-use coordinator::transaction::{TransactionEvent, TransactionReply};
+use coordinator::transaction::{TransactionCounts, TransactionEvent, TransactionReply};
 use model::{ErrorCode, TopicPartition};
 
 use super::super::Coordinators;
@@ -43,7 +43,8 @@ impl Coordinators {
             | TransactionReply::AddPartitions(_)
             | TransactionReply::VerifyPartitions(_)
             | TransactionReply::DescribeTransaction(_)
-            | TransactionReply::ListTransactions(_) => None,
+            | TransactionReply::ListTransactions(_)
+            | TransactionReply::CountTransactions(_) => None,
         }))
     }
 
@@ -66,6 +67,21 @@ impl Coordinators {
                 transactions.extend(part.await?);
             }
             Ok(transactions)
+        })
+    }
+
+    /// How many transactions are there, and how old? Of all shards, or the first error of one.
+    pub(crate) fn count_transactions(&self) -> Later<TransactionCounts> {
+        let parts = self.transactions.ask_all(
+            || TransactionEvent::CountTransactions,
+            |reply| if let TransactionReply::CountTransactions(counts) = reply { Some(counts) } else { None },
+        );
+        Box::pin(async move {
+            let mut counts = TransactionCounts::default();
+            for part in parts {
+                counts.add(&part.await?);
+            }
+            Ok(counts)
         })
     }
 }

@@ -24,8 +24,8 @@ pub struct Cleanable {
     pub clean_bytes: u64,
     /// Bytes of those that were not, up to the end.
     pub dirty_bytes: u64,
-    /// Whether a record among them has waited for longer than `max.compaction.lag.ms`.
-    pub is_overdue: bool,
+    /// Ms beyond `max.compaction.lag.ms` that a record among them has waited; 0 if none has.
+    pub overdue_ms: i64,
     /// Whether the config asks for it to be cleaned now.
     pub is_due: bool,
 }
@@ -58,7 +58,7 @@ impl PartitionLog {
             [segment, next] => Some((segment, next.base_offset())),
             _ => None,
         });
-        let (mut end, mut clean_bytes, mut dirty_bytes, mut is_overdue) = (first_dirty, 0, 0, false);
+        let (mut end, mut clean_bytes, mut dirty_bytes, mut overdue_ms) = (first_dirty, 0, 0, 0);
         for (segment, next) in places {
             if next <= first_dirty {
                 clean_bytes += u64::from(segment.size());
@@ -69,15 +69,31 @@ impl PartitionLog {
             }
             end = next;
             dirty_bytes += u64::from(segment.size());
-            is_overdue = is_overdue || has_waited(segment, &config, now)?;
+            overdue_ms = overdue_ms.max(overdue_by(segment, &config, now)?);
         }
         if dirty_bytes == 0 {
             return Ok(None);
         }
         let mut cleanable =
-            Cleanable { first_dirty, end, last_stable, clean_bytes, dirty_bytes, is_overdue, is_due: is_overdue };
+            Cleanable { first_dirty, end, last_stable, clean_bytes, dirty_bytes, overdue_ms, is_due: overdue_ms > 0 };
         cleanable.is_due |= cleanable.dirty_ratio() > config.min_cleanable_dirty_ratio;
         Ok(Some(cleanable))
+    }
+
+    /// Bytes that should be cleaned and never will be before the next start, because the log is damaged there; `None` if it is
+    /// not, or is not compacted.
+    #[must_use]
+    pub fn uncleanable_bytes(&self) -> Option<u64> {
+        if !self.config().cleanup_policy.compact || self.cleaning.is_cleanable() {
+            return None;
+        }
+        let first_dirty = self.first_dirty_offset();
+        let segments = self.published.segments.load();
+        let closed = segments.list().windows(2).filter_map(|pair| match pair {
+            [segment, next] => Some((segment, next.base_offset())),
+            _ => None,
+        });
+        Some(closed.filter(|(_, next)| *next > first_dirty).map(|(segment, _)| u64::from(segment.size())).sum())
     }
 
     /// Everything below this offset was cleaned before; the log's start, if that is not known, or cannot be.
@@ -108,12 +124,13 @@ fn is_too_young(segment: &Arc<Segment>, config: &TopicConfig, now: Timestamp) ->
     Ok(now.ms_since(newest) < config.min_compaction_lag_ms)
 }
 
-/// Whether the segment's first batch is too old by `max.compaction.lag.ms`.
-fn has_waited(segment: &Arc<Segment>, config: &TopicConfig, now: Timestamp) -> Result<bool, CleanError> {
+/// By how much the segment's first batch is too old by `max.compaction.lag.ms`, ms; 0 if it is not.
+fn overdue_by(segment: &Arc<Segment>, config: &TopicConfig, now: Timestamp) -> Result<i64, CleanError> {
     if config.max_compaction_lag_ms == i64::MAX {
-        return Ok(false);
+        return Ok(0);
     }
     let first = segment.batch_at(0).map_err(|error| CleanError::unreadable(segment, &error))?;
     let timestamp = first.map(|first| Timestamp::new(first.header.max_timestamp)).filter(|time| time.get() > 0);
-    Ok(timestamp.is_some_and(|timestamp| now.ms_since(timestamp) > config.max_compaction_lag_ms))
+    let waited_ms = timestamp.map_or(0, |timestamp| now.ms_since(timestamp));
+    Ok(waited_ms.saturating_sub(config.max_compaction_lag_ms).max(0))
 }

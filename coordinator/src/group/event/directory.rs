@@ -1,5 +1,7 @@
 //! What is asked of groups as things to be described, listed and deleted.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use model::{ErrorCode, TopicId};
 
@@ -118,6 +120,9 @@ pub struct ListedGroup {
     /// `classic` or `consumer`.
     pub group_type: String,
 }
+
+/// How many groups there are, by type (`classic` or `consumer`) and state, in Kafka's words.
+pub type GroupCounts = BTreeMap<(&'static str, &'static str), usize>;
 
 /// A group is to be forgotten.
 #[derive(Clone, Debug, Default)]

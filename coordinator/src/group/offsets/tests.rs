@@ -142,9 +142,24 @@ impl World {
     fn list(&mut self, states: &[&str], types: &[&str]) -> Vec<ListedGroup> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         match self.ask(GroupEvent::ListGroups(ListGroups { states: words(states), types: words(types) })) {
-            Some(GroupReply::ListGroups(groups)) => groups,
+            Some(GroupReply::ListGroups(groups)) => {
+                if states.is_empty() && types.is_empty() {
+                    self.expect_counts(&groups);
+                }
+                groups
+            }
             reply => panic!("{reply:?}"),
         }
+    }
+
+    /// What is counted is what is listed.
+    fn expect_counts(&mut self, listed: &[ListedGroup]) {
+        let mut expected = std::collections::BTreeMap::new();
+        for group in listed {
+            *expected.entry((group.group_type.as_str(), group.state.as_str())).or_default() += 1_usize;
+        }
+        let Some(GroupReply::CountGroups(counts)) = self.ask(GroupEvent::CountGroups) else { panic!("no counts") };
+        assert_eq!(counts, expected);
     }
 }
 

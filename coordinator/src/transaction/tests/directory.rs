@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::event::{DescribeTransaction, DescribedTransaction, ListTransactions};
-use super::super::{OpenTransactions, StateFilter, TransactionalIdPattern};
+use super::super::{CountInState, StateFilter, TransactionCounts, TransactionalIdPattern};
 use super::*;
 
 fn describe(driver: &mut Driver, id: &str) -> Result<DescribedTransaction, ErrorCode> {
@@ -79,19 +79,29 @@ fn transactions_are_listed_by_state_producer_duration_and_pattern() {
 #[test]
 fn open_transactions_are_counted_with_their_ages() {
     let mut driver = Driver::new();
-    assert_eq!(driver.shard.open_transactions(driver.now()), OpenTransactions::default());
+    assert_eq!(driver.shard.count_transactions(driver.now()), TransactionCounts::default());
     let first = driver.init().unwrap();
     driver.add(first, &["alpha-0"], V2).unwrap();
     driver.pass(300);
-    let open = driver.shard.open_transactions(driver.now());
-    assert_eq!(open, OpenTransactions { ongoing: 1, oldest_ongoing_ms: 300, ..OpenTransactions::default() });
-    driver.end(first, COMMIT, V2).unwrap();
+    let at_rest = TransactionCounts { ids: 1, ..TransactionCounts::default() };
+    let one = |oldest_ms| CountInState { count: 1, oldest_ms };
+    let counts = driver.shard.count_transactions(driver.now());
+    assert_eq!(counts, TransactionCounts { ongoing: one(300), ..at_rest });
+    let first = driver.end(first, COMMIT, V2).unwrap().unwrap();
     driver.pass(200);
-    let open = driver.shard.open_transactions(driver.now());
-    assert_eq!(open, OpenTransactions { preparing: 1, oldest_preparing_ms: 200, ..OpenTransactions::default() });
+    let counts = driver.shard.count_transactions(driver.now());
+    assert_eq!(counts, TransactionCounts { prepare_commit: one(200), ..at_rest });
     driver.write_markers();
-    assert_eq!(driver.shard.open_transactions(driver.now()), OpenTransactions::default());
-    assert_eq!(driver.shard.ids_count(), 1);
+    assert_eq!(driver.shard.count_transactions(driver.now()), at_rest);
+    driver.add(first, &["alpha-0"], V2).unwrap();
+    driver.end(first, ABORT, V2).unwrap();
+    driver.pass(70);
+    let counts = driver.shard.count_transactions(driver.now());
+    assert_eq!(counts, TransactionCounts { prepare_abort: one(70), ..at_rest });
+    let mut both = counts;
+    both.add(&TransactionCounts { prepare_abort: one(90), ..at_rest });
+    assert_eq!(both.prepare_abort, CountInState { count: 2, oldest_ms: 90 });
+    assert_eq!(both.ids, 2);
 }
 
 #[test]
