@@ -1,12 +1,14 @@
-//! Compaction over raw bytes: cases 80 to 82, as the real Kafka does it.
+//! Compaction over raw bytes: cases 80 to 84, as the real Kafka does it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::batch::{Batch, Record, Stored};
-use crate::support::brokers::{Own, start_with, wait_for_producer_ids};
+use crate::support::batch::{Batch, Record, Stored, TRANSACTIONAL};
+use crate::support::brokers::{Own, is_kafka, start_own, start_with, wait_for_producer_ids};
 use crate::support::client::Client;
 use crate::support::now_ms;
 use crate::support::topics::{EARLIEST, Topic, expect_produced, new_producer};
+use crate::support::transactions::{END_V2, PRODUCE_V2, Transactional, last_stable_offset};
 
 /// The attribute that says that the base timestamp is a delete horizon (KIP-534).
 const DELETE_HORIZON: i16 = 1 << 6;
@@ -127,6 +129,113 @@ fn case_82_the_last_batch_of_a_producer_stays_empty_and_its_repeat_is_known() {
     assert_eq!(batches[0].producer, (producer.0, producer.1, 1));
     expect_produced(&topic.produce(&mut client, &last), 0, 1);
     expect_produced(&topic.produce(&mut client, &from_producer(2, "5")), 0, 5);
+}
+
+#[test]
+fn case_83_a_marker_outlives_the_records_of_its_transaction_and_then_waits_for_its_horizon() {
+    let broker = eager();
+    let mut client = Client::connect(&broker.address());
+    let topic = compacted(&mut client, &[("delete.retention.ms", "1500")]);
+    topic.produce(&mut client, &keyed(&[("x", "1")], time_of(0)));
+    topic.produce(&mut client, &keyed(&[("x", "2")], time_of(0)));
+    let mut producer = Transactional::begin(&mut client);
+    let (producer_id, producer_epoch) = producer.producer;
+    let of_producer =
+        Batch { attributes: TRANSACTIONAL, producer_id, producer_epoch, ..keyed(&[("a", "1")], time_of(0)) };
+    let request = producer.request(&topic, &Batch { base_sequence: 0, ..of_producer });
+    let answer = client.call("Produce", PRODUCE_V2, &request);
+    expect_produced(&answer["responses"][0]["partition_responses"][0], 0, 2);
+    assert_eq!(producer.end(&mut client, END_V2, true)["error_code"], 0);
+    test_support::wait_until("the marker", Duration::from_secs(20), || last_stable_offset(&mut client, &topic) == 4);
+    // The marker has the time of now, and so a segment of its own. Each of these begins another one.
+    let ahead = |segments: i64| now_ms() + segments * 2 * SEGMENT_MS;
+    let horizon_of = |batch: &Stored| (batch.attributes & DELETE_HORIZON != 0).then_some(batch.base_timestamp);
+    topic.produce(&mut client, &keyed(&[("b", "1")], ahead(1)));
+    let batches = wait_for(&topic, &mut client, "a log without its first batch", |batches| batches[0].base_offset > 0);
+    assert_eq!(offsets(&batches), [(1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 4, 1)]);
+    assert_eq!(horizon_of(&batches[2]), None, "a marker whose record is there");
+    topic.produce(&mut client, &keyed(&[("a", "2")], ahead(1)));
+    topic.produce(&mut client, &keyed(&[("c", "1")], ahead(2)));
+    let what = "a log without the transaction's record";
+    let batches = wait_for(&topic, &mut client, what, |batches| batches[1].base_offset > 2);
+    assert_eq!(offsets(&batches), [(1, 1, 1), (3, 3, 1), (4, 4, 1), (5, 5, 1), (6, 6, 1)]);
+    // Who has read the record before may still wait for the marker. The next cleaning finds that it marks nothing.
+    topic.produce(&mut client, &keyed(&[("d", "1")], ahead(3)));
+    let what = "a marker with a horizon";
+    let batches = wait_for(&topic, &mut client, what, |batches| horizon_of(&batches[1]).is_some());
+    let horizon = horizon_of(&batches[1]).unwrap();
+    assert!((now_ms() - 30_000..=now_ms() + 1_500).contains(&horizon), "{horizon}");
+    assert_eq!(batches[1].record_count, 1);
+    test_support::wait_until("the horizon", Duration::from_secs(5), || now_ms() > horizon);
+    topic.produce(&mut client, &keyed(&[("e", "1")], ahead(4)));
+    // What is left of it is the epoch of its producer.
+    let what = "a log without the marker's record";
+    let batches = wait_for(&topic, &mut client, what, |batches| batches[1].record_count == 0);
+    assert_eq!(offsets(&batches), [(1, 1, 1), (3, 3, 0), (4, 4, 1), (5, 5, 1), (6, 6, 1), (7, 7, 1), (8, 8, 1)]);
+}
+
+/// The key and the value of a batch of one record that is not compressed.
+fn only_record(batch: &Stored) -> (String, String) {
+    let mut rest = batch.body.as_slice();
+    let varint = |rest: &mut &[u8]| {
+        let (mut value, mut shift) = (0_u64, 0);
+        loop {
+            let byte = rest[0];
+            *rest = &rest[1..];
+            value |= u64::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return (value >> 1) as i64 ^ -((value & 1) as i64);
+            }
+        }
+    };
+    varint(&mut rest);
+    rest = &rest[1..];
+    let _deltas = (varint(&mut rest), varint(&mut rest));
+    let mut text = || {
+        let length = varint(&mut rest) as usize;
+        let (text, after) = rest.split_at(length);
+        rest = after;
+        String::from_utf8(text.to_vec()).unwrap()
+    };
+    (text(), text())
+}
+
+/// `storage/tests/compaction.rs` crashes at every single step of a swap; here a whole broker is killed wherever it is.
+#[test]
+fn case_84_a_kill_in_the_middle_of_compaction_leaves_the_newest_of_each_key() {
+    let settings = [("log.cleaner.backoff.ms", "1"), ("log.cleaner.dedupe.buffer.size", "2097152")];
+    let mut broker = start_own(&settings);
+    wait_for_producer_ids(&broker.address());
+    let mut client = Client::connect(&broker.address());
+    let topic = compacted(&mut client, &[]);
+    let (mut newest, mut end) = (BTreeMap::new(), 0);
+    // The real one takes some seconds to come back.
+    let lives = if is_kafka() { 2 } else { 6 };
+    for life in 0..lives {
+        // Each batch has a segment of its own, so that there is something to be cleaned and merged all the time.
+        for _ in 0..40 + life * 7 {
+            let (key, value) = (format!("key-{}", end % 17), format!("value-{end}"));
+            let time = now_ms() - (1_000 - i64::from(end)) * 2 * SEGMENT_MS;
+            expect_produced(&topic.produce(&mut client, &keyed(&[(&key, &value)], time)), 0, i64::from(end));
+            newest.insert(key, value);
+            end += 1;
+        }
+        broker.kill();
+        broker.restart();
+        client = Client::connect(&broker.address());
+        test_support::wait_until("a partition that is served", Duration::from_secs(30), || {
+            topic.fetch(&mut client, 0)["error_code"] == 0
+        });
+        let batches = all_from(&topic, &mut client, 0);
+        assert!(batches.windows(2).all(|pair| pair[0].last_offset() < pair[1].base_offset), "{:?}", offsets(&batches));
+        let records = batches.iter().filter(|batch| batch.record_count == 1);
+        let found: BTreeMap<_, _> = records.map(only_record).collect();
+        assert_eq!(found, newest, "in life {life}");
+        topic.expect_end(&mut client, i64::from(end));
+    }
+    let what = "a log with little more than its keys";
+    wait_for(&topic, &mut client, what, |batches| batches.iter().map(|batch| batch.record_count).sum::<i32>() < 40);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::support::batch::{Batch, GZIP};
 use crate::support::brokers::{self, is_kafka, start_tidelog};
 use crate::support::client::Client;
 use crate::support::topics::{LATEST, Topic, connect, expect_produced, expect_refused, new_producer, produce_request};
+use crate::support::transactions::{END_V2, PRODUCE_V1, PRODUCE_V2, Transactional};
 
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i64 = 45;
 const INVALID_PRODUCER_EPOCH: i64 = 47;
@@ -183,6 +184,21 @@ fn case_42_an_unknown_producer_may_begin_at_any_sequence() {
 }
 
 #[test]
+fn case_42_in_a_transaction_of_version_2_an_unknown_producer_begins_at_0() {
+    let mut client = connect();
+    let topic = Topic::create(&mut client);
+    let mut producer = Transactional::begin(&mut client);
+    producer.sequence = 5;
+    let answer = producer.try_send(&mut client, PRODUCE_V2, &topic, "a");
+    expect_produced(&answer, OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    // In one of version 1 what came before may have been forgotten.
+    let other = Topic::create(&mut client);
+    producer.add_when_free(&mut client, &other.name);
+    expect_produced(&producer.try_send(&mut client, PRODUCE_V1, &other, "a"), 0, 0);
+    assert_eq!(producer.end(&mut client, END_V2, false)["error_code"], 0);
+}
+
+#[test]
 fn case_43_after_a_refused_batch_those_in_flight_behind_it_are_out_of_order_until_retried_in_order() {
     let mut client = connect();
     let topic = Topic::create(&mut client);
@@ -283,12 +299,15 @@ fn case_45_a_repeat_of_a_batch_under_way_is_answered_after_it_with_the_same_offs
 }
 
 #[test]
-fn case_46_an_idle_producer_is_forgotten_and_one_that_goes_on_is_not() {
+fn case_46_an_idle_producer_is_forgotten_and_one_that_goes_on_or_is_in_a_transaction_is_not() {
     let expiry = [("producer.id.expiration.ms", "1500"), ("producer.id.expiration.check.interval.ms", "100")];
     let broker = brokers::start_own(&expiry);
     let mut client = Client::connect(&broker.address());
     brokers::wait_for_producer_ids(&broker.address());
     let topic = Topic::create(&mut client);
+    let mut in_transaction = Transactional::begin(&mut client);
+    let open = Topic::create(&mut client);
+    in_transaction.send(&mut client, PRODUCE_V2, &open, "a");
     let (idle, busy) = (new_producer(&mut client), new_producer(&mut client));
     append(&topic, &mut client, idle, 1);
     append(&topic, &mut client, busy, 1);
@@ -305,6 +324,9 @@ fn case_46_an_idle_producer_is_forgotten_and_one_that_goes_on_is_not() {
         gap(idle, &mut client)
     });
     assert!(!gap(busy, &mut client), "a producer that goes on was forgotten");
+    in_transaction.sequence = 1_000_000;
+    let answer = in_transaction.try_send(&mut client, PRODUCE_V2, &open, "b");
+    assert_eq!(answer["error_code"], OUT_OF_ORDER_SEQUENCE_NUMBER, "a producer in a transaction was forgotten");
 }
 
 #[test]

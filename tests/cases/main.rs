@@ -31,4 +31,5 @@ mod producers;
 mod records;
 mod support;
 mod telemetry;
+mod topic_configs;
 mod transactions;

@@ -153,10 +153,9 @@ fn case_53_the_end_raises_the_epoch_and_a_late_one_does_not_end_the_next_transac
 }
 
 #[test]
-fn case_54_at_the_last_epochs_a_producer_gets_a_new_id() {
+fn case_54_who_goes_on_from_its_epoch_gets_the_next_one_and_may_ask_again() {
     let mut client = connect();
     let producer = Transactional::begin(&mut client);
-    // Nobody can wait for 32766 epochs; that the id stays below is what can be seen from outside.
     let request = json!({
         "transactional_id": producer.id,
         "transaction_timeout_ms": 60000,
@@ -175,6 +174,71 @@ fn case_54_at_the_last_epochs_a_producer_gets_a_new_id() {
     });
     assert_eq!(init(&mut client, 5, &stale)["error_code"], PRODUCER_FENCED);
     assert_eq!(init(&mut client, 3, &stale)["error_code"], INVALID_PRODUCER_EPOCH);
+}
+
+/// Begins again and again, so that the epoch rises to this one. Nothing has to survive, so that it goes fast.
+#[track_caller]
+fn raise_epoch(client: &mut Client, producer: &mut Transactional, epoch: i16) {
+    let request = json!({"transactional_id": producer.id, "transaction_timeout_ms": 60000});
+    while producer.producer.1 < epoch {
+        let missing = i32::from(epoch - producer.producer.1).min(200);
+        let sent: Vec<_> = (0..missing).map(|_| client.send("InitProducerId", 4, &request)).collect();
+        for correlation_id in sent {
+            let answer = client.answer("InitProducerId", 4, correlation_id);
+            // One that came while the one before was being written is not counted.
+            if answer["error_code"] != CONCURRENT_TRANSACTIONS {
+                assert_eq!(answer["error_code"], 0, "{answer}");
+                assert_eq!(answer["producer_epoch"], producer.producer.1 + 1);
+                producer.producer.1 += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn case_54_at_the_last_epoch_a_producer_gets_a_new_id_by_its_next_beginning_and_by_its_next_end() {
+    let settings: &[(&str, &str)] = if is_kafka() { &[] } else { &[("log.flush.mode", "async")] };
+    let broker = brokers::start_own(settings);
+    brokers::wait_for_producer_ids(&broker.address());
+    let mut client = Client::connect(&broker.address());
+    let topic = Topic::create(&mut client);
+    let mut producer = Transactional::begin(&mut client);
+    let (old_id, last) = (producer.producer.0, i16::MAX - 1);
+    raise_epoch(&mut client, &mut producer, last - 1);
+    // The last epoch but one is an ordinary one, by a transaction as well.
+    producer.send(&mut client, PRODUCE_V2, &topic, "the last but one");
+    assert_eq!(producer.end(&mut client, END_V2, COMMIT)["error_code"], 0);
+    assert_eq!(producer.producer, (old_id, last));
+    producer.send(&mut client, PRODUCE_V2, &topic, "the last");
+    let before = producer.clone();
+    assert_eq!(producer.end(&mut client, END_V2, COMMIT)["error_code"], 0);
+    assert!(producer.producer.0 > old_id && producer.producer.1 == 0, "{:?}", producer.producer);
+    let again = settled(&mut client, "EndTxn", END_V2, &before.ending(COMMIT));
+    let new = (&json!(0), &json!(producer.producer.0), &json!(0));
+    assert_eq!((&again["error_code"], &again["producer_id"], &again["producer_epoch"]), new, "a repeated end");
+    producer.wait_for(&mut client, "CompleteCommit");
+    assert_eq!(last_stable_offset(&mut client, &topic), 4);
+    producer.send(&mut client, PRODUCE_V2, &topic, "by the new id");
+    let late = client.call("EndTxn", END_V2, &before.ending(COMMIT))["error_code"].as_i64().unwrap();
+    assert_ne!(late, 0, "an end of the old id");
+    assert_eq!(producer.describe(&mut client)["transaction_state"], "Ongoing");
+    assert_eq!(producer.end(&mut client, END_V2, COMMIT)["error_code"], 0);
+    producer.wait_for(&mut client, "CompleteCommit");
+    assert_eq!(last_stable_offset(&mut client, &topic), 6);
+    // And by a beginning.
+    let mut other = Transactional::begin(&mut client);
+    raise_epoch(&mut client, &mut other, last);
+    let request = json!({
+        "transactional_id": other.id,
+        "transaction_timeout_ms": 60000,
+        "producer_id": other.producer.0,
+        "producer_epoch": other.producer.1,
+    });
+    let begun = init(&mut client, 5, &request);
+    assert!(begun["producer_id"].as_i64() > Some(other.producer.0) && begun["producer_epoch"] == 0, "{begun}");
+    assert_eq!(init(&mut client, 5, &request), begun, "a repeated beginning");
+    let third = init(&mut client, 5, &json!({"transactional_id": other.id, "transaction_timeout_ms": 60000}));
+    assert_eq!((&third["producer_id"], &third["producer_epoch"]), (&begun["producer_id"], &json!(1)), "{third}");
 }
 
 #[test]
