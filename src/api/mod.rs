@@ -37,6 +37,7 @@ mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
+mod judged_commits;
 mod leave_group;
 mod list_config_resources;
 mod list_groups;

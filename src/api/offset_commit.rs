@@ -6,16 +6,16 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use coordinator::group::event::{CommitPartition, CommitTopic, OffsetCommit as Event, OffsetCommitReply};
-use model::ErrorCode;
 use protocol::ApiKey;
 use protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 
+use super::judged_commits::{self, Named};
 use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
-use crate::metadata::{Image, Topic};
+use crate::metadata::Image;
 
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 10;
@@ -62,29 +62,15 @@ fn judge(
     topic: &OffsetCommitRequestTopic<'_>,
     version: i16,
 ) -> (OffsetCommitResponseTopic, Option<CommitTopic>) {
-    let has_id = version >= IDS_FROM;
-    let known = if has_id { image.topic_by_id(topic.topic_id) } else { image.topic(topic.name) };
-    let missing =
-        if has_id && known.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-    let exists = |partition: &OffsetCommitRequestPartition<'_>| {
-        known.is_some_and(|known| known.has_partition(partition.partition_index))
-    };
-    let partitions = topic.partitions.iter().map(|partition| OffsetCommitResponsePartition {
+    let named = if version >= IDS_FROM { Named::Id(topic.topic_id) } else { Named::Name(topic.name) };
+    let (codes, wanted) = judged_commits::judge(image, named, topic.partitions.iter().map(commit));
+    let partitions = topic.partitions.iter().zip(codes);
+    let partitions = partitions.map(|(partition, code)| OffsetCommitResponsePartition {
         partition_index: partition.partition_index,
-        error_code: if exists(partition) { ErrorCode::None.code() } else { missing.code() },
+        error_code: code.code(),
     });
-    let answer = OffsetCommitResponseTopic {
-        name: topic.name.to_owned(),
-        topic_id: topic.topic_id,
-        partitions: partitions.collect(),
-    };
-    let wanted = |known: &Arc<Topic>| CommitTopic {
-        name: known.name.as_str().to_owned(),
-        // Also where the client has only named it: an offset is of the topic that has the name now.
-        id: known.id,
-        partitions: topic.partitions.iter().filter(|partition| exists(partition)).map(commit).collect(),
-    };
-    (answer, known.map(wanted).filter(|wanted| !wanted.partitions.is_empty()))
+    let (name, topic_id) = (topic.name.to_owned(), topic.topic_id);
+    (OffsetCommitResponseTopic { name, topic_id, partitions: partitions.collect() }, wanted)
 }
 
 fn commit(partition: &OffsetCommitRequestPartition<'_>) -> CommitPartition {
@@ -98,16 +84,7 @@ fn commit(partition: &OffsetCommitRequestPartition<'_>) -> CommitPartition {
 
 /// The answer with the group's codes where the group was asked.
 fn filled_in(mut topics: Vec<OffsetCommitResponseTopic>, reply: OffsetCommitReply) -> OffsetCommitResponse {
-    let (of_all, of_each) = match reply {
-        OffsetCommitReply::Refused(code) => (code, Vec::new()),
-        OffsetCommitReply::Each(codes) => (ErrorCode::UnknownServerError, codes),
-    };
-    let mut codes = of_each.into_iter().flatten();
-    for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        // Those that do not exist were not asked for.
-        if partition.error_code == ErrorCode::None.code() {
-            partition.error_code = codes.next().unwrap_or(of_all).code();
-        }
-    }
+    let partitions = topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+    judged_commits::fill_in(partitions.map(|partition| &mut partition.error_code), reply);
     OffsetCommitResponse { topics, ..OffsetCommitResponse::default() }
 }

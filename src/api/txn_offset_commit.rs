@@ -10,16 +10,17 @@ use coordinator::group::event::{CommitPartition, CommitTopic, OffsetCommit, Offs
 use coordinator::shard::Producer;
 use coordinator::transaction::event::{AddPartitions, RawProducer, VerifyPartitions};
 use coordinator::transaction::{Partitions, TransactionVersion};
-use model::{ErrorCode, ProducerEpoch, ProducerId, TopicId, TopicPartition};
+use model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use protocol::ApiKey;
 use protocol::messages::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic, TxnOffsetCommitResponse,
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
 
+use super::judged_commits::{self, Named};
 use super::{Api, Reply, RequestContext};
 use crate::broker::{Broker, Patience};
-use crate::metadata::{Image, Topic};
+use crate::metadata::Image;
 
 /// The first version that knows `COORDINATOR_LOAD_IN_PROGRESS` (KAFKA-7296).
 const LOADING_FROM: i16 = 2;
@@ -143,29 +144,15 @@ fn judge(
     topic: &TxnOffsetCommitRequestTopic<'_>,
     version: i16,
 ) -> (TxnOffsetCommitResponseTopic, Option<CommitTopic>) {
-    let has_id = version >= IDS_FROM;
-    let known = if has_id { image.topic_by_id(topic.topic_id) } else { image.topic(topic.name) };
-    let missing =
-        if has_id && known.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-    let exists = |partition: &TxnOffsetCommitRequestPartition<'_>| {
-        known.is_some_and(|known| known.has_partition(partition.partition_index))
-    };
-    let partitions = topic.partitions.iter().map(|partition| TxnOffsetCommitResponsePartition {
+    let named = if version >= IDS_FROM { Named::Id(topic.topic_id) } else { Named::Name(topic.name) };
+    let (codes, wanted) = judged_commits::judge(image, named, topic.partitions.iter().map(commit));
+    let partitions = topic.partitions.iter().zip(codes);
+    let partitions = partitions.map(|(partition, code)| TxnOffsetCommitResponsePartition {
         partition_index: partition.partition_index,
-        error_code: if exists(partition) { ErrorCode::None.code() } else { missing.code() },
+        error_code: code.code(),
     });
-    let answer = TxnOffsetCommitResponseTopic {
-        name: topic.name.to_owned(),
-        topic_id: topic.topic_id,
-        partitions: partitions.collect(),
-    };
-    let wanted = |known: &Arc<Topic>| CommitTopic {
-        name: known.name.as_str().to_owned(),
-        // Only who names the id has said which topic of this name it has read.
-        id: if has_id { known.id } else { TopicId::ZERO },
-        partitions: topic.partitions.iter().filter(|partition| exists(partition)).map(commit).collect(),
-    };
-    (answer, known.map(wanted).filter(|wanted| !wanted.partitions.is_empty()))
+    let (name, topic_id) = (topic.name.to_owned(), topic.topic_id);
+    (TxnOffsetCommitResponseTopic { name, topic_id, partitions: partitions.collect() }, wanted)
 }
 
 fn commit(partition: &TxnOffsetCommitRequestPartition<'_>) -> CommitPartition {
@@ -183,19 +170,13 @@ fn filled_in(
     reply: OffsetCommitReply,
     version: i16,
 ) -> TxnOffsetCommitResponse {
-    let (of_all, of_each) = match reply {
+    let reply = match reply {
         OffsetCommitReply::Refused(ErrorCode::CoordinatorLoadInProgress) if version < LOADING_FROM => {
-            (ErrorCode::CoordinatorNotAvailable, Vec::new())
+            OffsetCommitReply::Refused(ErrorCode::CoordinatorNotAvailable)
         }
-        OffsetCommitReply::Refused(code) => (code, Vec::new()),
-        OffsetCommitReply::Each(codes) => (ErrorCode::UnknownServerError, codes),
+        reply @ (OffsetCommitReply::Refused(_) | OffsetCommitReply::Each(_)) => reply,
     };
-    let mut codes = of_each.into_iter().flatten();
-    for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        // Those that do not exist were not asked for.
-        if partition.error_code == ErrorCode::None.code() {
-            partition.error_code = codes.next().unwrap_or(of_all).code();
-        }
-    }
+    let partitions = topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+    judged_commits::fill_in(partitions.map(|partition| &mut partition.error_code), reply);
     TxnOffsetCommitResponse { topics, ..TxnOffsetCommitResponse::default() }
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 use test_support::wait_until;
 
+use crate::support::batch::{CONTROL, Stored};
 use crate::support::brokers::{self, is_kafka};
 use crate::support::client::Client;
-use crate::support::topics::{Topic, connect, unique};
+use crate::support::message::unhex;
+use crate::support::topics::{LATEST, Topic, connect, unique};
 use crate::support::transactions::{
     CONCURRENT_TRANSACTIONS, END_V1, END_V2, PRODUCE_V1, PRODUCE_V2, Transactional, committed, group_for_offsets, init,
     last_stable_offset, settled, transactional_id,
@@ -439,6 +441,40 @@ fn case_65_offsets_of_a_transaction_are_hidden_until_it_is_committed() {
             committed(&mut client, &group, &topic, STABLE).1 != UNSTABLE_OFFSET_COMMIT
         });
         assert_eq!(committed(&mut client, &group, &topic, STABLE), (after, 0));
+    }
+}
+
+#[test]
+fn case_65_an_offset_of_a_named_topic_is_stored_with_the_id_that_the_topic_has() {
+    let broker = brokers::start_own(&[("offsets.topic.num.partitions", "1")]);
+    brokers::wait_for_producer_ids(&broker.address());
+    let mut client = Client::connect(&broker.address());
+    let topic = Topic::create(&mut client);
+    let group = group_for_offsets(&mut client);
+    let mut producer = Transactional::begin(&mut client);
+    let name = "__consumer_offsets".to_owned();
+    let asked = json!({"topics": [{"topic_id": "0".repeat(32), "name": name}]});
+    let id = client.call("Metadata", 12, &asked)["topics"][0]["topic_id"].as_str().unwrap().to_owned();
+    let offsets = Topic { name, id };
+    for version in [3, 5, 6] {
+        let from = offsets.offset(&mut client, LATEST).as_i64().unwrap();
+        if version == 3 {
+            let addition = json!({
+                "transactional_id": producer.id,
+                "producer_id": producer.producer.0,
+                "producer_epoch": producer.producer.1,
+                "group_id": group,
+            });
+            assert_eq!(settled(&mut client, "AddOffsetsToTxn", 3, &addition)["error_code"], 0);
+        }
+        assert_eq!(producer.commit_offset(&mut client, version, &group, (&topic, 5)), 0);
+        let stored = offsets.batches(&mut client, from);
+        let id = unhex(&json!(topic.id));
+        // The marker of the transaction before may have come meanwhile.
+        let commits: Vec<_> = stored.iter().filter(|batch| batch.attributes & CONTROL == 0).collect();
+        let has_id = |batch: &Stored| batch.body.windows(id.len()).any(|bytes| bytes == id);
+        assert!(commits.len() == 1 && has_id(commits[0]), "version {version}: {stored:?}");
+        assert_eq!(producer.end(&mut client, END_V2, COMMIT)["error_code"], 0);
     }
 }
 
