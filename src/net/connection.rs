@@ -17,10 +17,11 @@ use tokio::sync::{oneshot, watch};
 use super::cold_reads::ColdReads;
 use super::event_loop::{LoopShared, NetOptions};
 use super::inbox::Inbox;
+use super::memory::Share;
 use super::outbox::{Outbox, Sent};
 use super::owed::{Owed, OwedError};
 use super::watchdog::Watchdog;
-use crate::api::{self, ConnectionNotes, Peer};
+use crate::api::{self, ConnectionNotes, Dispatched, Peer};
 use crate::broker::Broker;
 
 /// How long a connection may be idle before its large read buffer goes back.
@@ -73,6 +74,8 @@ pub(super) struct Connection {
     broker: Arc<Broker>,
     options: NetOptions,
     inbox: Inbox,
+    /// What the copy of a request has of the byte budget that keeps those behind it waiting.
+    copied: Share,
     owed: Owed,
     outbox: Outbox,
     watchdog: Watchdog,
@@ -90,6 +93,7 @@ impl Connection {
             broker: Arc::clone(&shared.broker),
             options: shared.options,
             inbox: Inbox::new(shared.options.frame_size_max, shared.budget.clone()),
+            copied: Share::default(),
             owed: Owed::default(),
             outbox: Outbox::default(),
             watchdog: Watchdog::new(shared.options.idle_max),
@@ -149,11 +153,18 @@ impl Connection {
     /// Handles the frames that are here, as far as limits allow; returns how many.
     async fn handle_frames(&mut self) -> Result<usize, Ended> {
         let mut handled = 0;
+        if !self.owed.ends_exclusively() {
+            self.copied = Share::default();
+        }
         while handled < TURN_REQUESTS_MAX && self.has_room() {
             let Some(frame) = self.inbox.frame()? else { break };
             let size = frame.len();
             let dispatched = api::dispatch(&self.broker, &self.peer, &self.notes, frame);
-            self.inbox.consume(size);
+            if matches!(dispatched, Dispatched::Ordered(_)) {
+                self.copied = self.inbox.consume_copied(size);
+            } else {
+                self.inbox.consume(size);
+            }
             handled += 1;
             if let Err(reason) = self.owed.push(dispatched) {
                 // What was asked before is still answered, as far as it is ready and the socket takes it.

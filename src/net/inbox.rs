@@ -51,6 +51,17 @@ impl Inbox {
         }
     }
 
+    /// Takes the frame as [`Self::consume`] does, where its bytes live on as a copy. The memory of a large one is given back,
+    /// and what it had of the budget is the copy's.
+    pub(crate) fn consume_copied(&mut self, frame_size: usize) -> Share {
+        self.bytes.advance(self.bytes.len().min(4 + frame_size));
+        if !self.is_oversized() {
+            return Share::default();
+        }
+        self.bytes = BytesMut::new();
+        std::mem::take(&mut self.share)
+    }
+
     /// Whether there is hardly room to read anything.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.capacity() - self.bytes.len() < ROOM_MIN / 4
@@ -104,5 +115,38 @@ impl Inbox {
             Ok(length) if size > 0 && size <= self.frame_size_max => Ok(Some(length)),
             _ => Err(BadFrameSize { size, size_max: self.frame_size_max }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 100_000;
+
+    async fn with_frame(budget: &ByteBudget) -> Inbox {
+        let mut inbox = Inbox::new(1 << 20, budget.clone());
+        let frame = [&u32::try_from(SIZE).unwrap().to_be_bytes()[..], &vec![7; SIZE]].concat();
+        let mut rest = frame.as_slice();
+        while !rest.is_empty() {
+            inbox.make_room().await;
+            let fits = rest.len().min(inbox.bytes.capacity() - inbox.bytes.len());
+            inbox.room().put_slice(rest.split_off(..fits).unwrap());
+        }
+        assert_eq!(inbox.frame().unwrap().map(<[u8]>::len), Some(SIZE));
+        inbox
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_a_large_frame_counts_until_it_is_gone_and_the_frame_does_not() {
+        let budget = ByteBudget::new(150_000);
+        let mut inbox = with_frame(&budget).await;
+        let copied = inbox.consume_copied(SIZE);
+        assert!(copied.is_held() && !inbox.share.is_held() && inbox.bytes.capacity() == 0);
+        // There is no room for another one beside it but in the spare place.
+        let other = with_frame(&budget).await;
+        assert!(other.share.is_spare());
+        drop((copied, other));
+        assert!(!with_frame(&budget).await.share.is_spare());
     }
 }

@@ -1,5 +1,6 @@
 //! A request that outlives its frame, for the time in which the transaction coordinator is asked about it. Its bytes are
-//! copied: the connection reads its next frames into the place of this one. One connection has one such request at most.
+//! copied: the connection reads its next frames into the place of this one. One connection has one such request at most, and what its frame had of the byte
+//! budget is the copy's.
 
 use model::TopicId;
 use protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
