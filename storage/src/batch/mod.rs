@@ -20,6 +20,7 @@ pub use check::{CheckedBatch, ProducerBatch, UncheckedBatch};
 pub use error::{BatchError, RecordError, RecordFault, RecordProblem, RejectedRecords};
 pub use limits::DecompressionLimits;
 pub(crate) use rebuild::{RebuiltBatch, without_records};
+pub(crate) use recode::level_of;
 pub use record::{Headers, Record};
 pub use records::{BatchRecord, RecordHead, Records};
 pub use view::{BatchView, ViewError};

@@ -13,16 +13,27 @@ const PIECE_BYTES: usize = 16 * 1024;
 
 /// The codec and the level that batches of a topic are stored with; `None` where they are stored as they come.
 pub(super) const fn wanted(config: &TopicConfig) -> Option<(Codec, Level)> {
-    Some(match config.compression_type {
+    let codec = match config.compression_type {
         CompressionType::Producer => return None,
-        CompressionType::Uncompressed => (Codec::None, Level::Default),
+        CompressionType::Uncompressed => Codec::None,
+        CompressionType::Gzip => Codec::Gzip,
+        CompressionType::Snappy => Codec::Snappy,
+        CompressionType::Lz4 => Codec::Lz4,
+        CompressionType::Zstd => Codec::Zstd,
+    };
+    Some((codec, level_of(codec, config)))
+}
+
+/// How hard a codec tries where the broker compresses for a topic.
+pub(crate) const fn level_of(codec: Codec, config: &TopicConfig) -> Level {
+    match codec {
         // -1 is gzip's own default.
-        CompressionType::Gzip if config.compression_gzip_level < 0 => (Codec::Gzip, Level::Default),
-        CompressionType::Gzip => (Codec::Gzip, Level::Number(config.compression_gzip_level)),
-        CompressionType::Snappy => (Codec::Snappy, Level::Default),
-        CompressionType::Lz4 => (Codec::Lz4, Level::Number(config.compression_lz4_level)),
-        CompressionType::Zstd => (Codec::Zstd, Level::Number(config.compression_zstd_level)),
-    })
+        Codec::Gzip if config.compression_gzip_level < 0 => Level::Default,
+        Codec::Gzip => Level::Number(config.compression_gzip_level),
+        Codec::Lz4 => Level::Number(config.compression_lz4_level),
+        Codec::Zstd => Level::Number(config.compression_zstd_level),
+        Codec::None | Codec::Snappy => Level::Default,
+    }
 }
 
 /// `payload` in another codec; `None` if it would have more than `size_max` bytes, which is found out on the way.

@@ -6,12 +6,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
 
+use model::config::TopicConfig;
 use model::{Offset, ProducerEpoch, ProducerId, Timestamp};
 
 use super::key_map::KeyMap;
 use super::transactions::Transactions;
-use crate::batch::{BatchView, DecompressionLimits, RebuiltBatch, RecordFault, without_records};
-use crate::compression::Level;
+use crate::batch::{BatchView, DecompressionLimits, RebuiltBatch, RecordFault, level_of, without_records};
 use crate::planted::Planted;
 use crate::segment::BatchAt;
 
@@ -34,8 +34,8 @@ pub(super) struct Rules<'a> {
     pub(super) end: Offset,
     pub(super) producers: &'a BTreeMap<ProducerId, LastOfProducer>,
     pub(super) now: Timestamp,
-    /// `delete.retention.ms`.
-    pub(super) delete_retention_ms: i64,
+    /// `delete.retention.ms`, and the levels of codecs.
+    pub(super) config: &'a TopicConfig,
     pub(super) limits: DecompressionLimits,
 }
 
@@ -102,7 +102,7 @@ impl Rules<'_> {
         }
         let wants_horizon = kept.has_tombstone || (may_go && attributes.is_control());
         let new_horizon = (wants_horizon && horizon.is_none())
-            .then(|| Timestamp::new(self.now.get().saturating_add(self.delete_retention_ms)));
+            .then(|| Timestamp::new(self.now.get().saturating_add(self.config.delete_retention_ms)));
         if kept.count == kept.flags.len() && new_horizon.is_none() {
             return Ok(Verdict::Same);
         }
@@ -170,7 +170,7 @@ impl Rules<'_> {
     ) -> Result<Vec<u8>, JudgeError> {
         let unknown = || io::Error::new(io::ErrorKind::Unsupported, "the codec is unknown");
         let codec = view.codec().ok_or_else(unknown)?;
-        let mut rebuilt = RebuiltBatch::new(&batch.header, (codec, Level::Default), horizon)?;
+        let mut rebuilt = RebuiltBatch::new(&batch.header, (codec, level_of(codec, self.config)), horizon)?;
         let mut records = view.records(self.limits);
         let mut flags = kept.flags.iter();
         while let (Some(record), Some(stays)) = (records.next_record()?, flags.next()) {

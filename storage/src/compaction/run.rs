@@ -119,7 +119,7 @@ impl PartitionLog {
             end: cleanable.end,
             producers: &producers,
             now,
-            delete_retention_ms: config.delete_retention_ms,
+            config: &config,
             limits: DecompressionLimits::of(&config),
         };
         let mut done = Cleaned { first_dirty: mapped, ..Cleaned::default() };
@@ -331,12 +331,12 @@ fn put_keys(
 }
 
 fn put(output: &mut Output, batch: &BatchAt, view: &BatchView<'_>, verdict: &Verdict) -> io::Result<()> {
-    let max_timestamp = Timestamp::new(batch.header.max_timestamp);
+    let max_timestamp = batch.max_timestamp();
     match verdict {
         Verdict::Gone => Ok(()),
         Verdict::Same => output.push(batch, view.bytes(), max_timestamp),
-        // Its header still says the time that its records had, and so do the indexes, as in Kafka.
-        Verdict::Emptied(bytes) => output.push(batch, bytes, max_timestamp),
+        // Its header still says the time that its records had, as in Kafka; the indexes do not.
+        Verdict::Emptied(bytes) => output.push(batch, bytes, Timestamp::NONE),
         Verdict::Rebuilt(bytes) => {
             let time = BatchView::parse(bytes).map_or(max_timestamp, |new| Timestamp::new(new.header().max_timestamp));
             output.push(batch, bytes, time)

@@ -132,7 +132,7 @@ impl Segment {
         let from = found.map_or(range.start.max(self.base_offset()), |(_, offset)| offset);
         let mut walk = Walk::new(self.file()?.as_ref(), self.position_of(from)?, size, self.base_offset());
         while let Some(batch) = walk.next_batch()?.filter(|batch| batch.last_offset < range.end) {
-            let timestamp = Timestamp::new(batch.header.max_timestamp);
+            let timestamp = batch.max_timestamp();
             if timestamp.get() >= 0 && found.is_none_or(|(largest, _)| timestamp > largest) {
                 found = Some((timestamp, batch.last_offset));
             }
@@ -161,7 +161,7 @@ impl Segment {
         let file = self.file()?;
         let mut walk = Walk::new(file.as_ref(), self.position_of(first)?, self.size(), self.base_offset());
         while let Some(batch) = walk.next_batch()?.filter(|batch| batch.base_offset < upto) {
-            if batch.last_offset < first || batch.header.max_timestamp < timestamp.get() {
+            if batch.last_offset < first || batch.max_timestamp() < timestamp {
                 continue;
             }
             let found = self.record_in(&batch, limits, |offset, time| offset >= first && time >= timestamp)?;

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use model::Timestamp;
-
 use super::{Indexes, OFFSET_INDEX_SUFFIX, Segment, TIME_INDEX_SUFFIX, Walk, WalkError};
 use crate::index::OffsetEntry;
 
@@ -18,7 +16,7 @@ impl Segment {
         let mut since_entry = 0;
         while let Some(batch) = walk.next_batch().map_err(io_error)? {
             let Some(last) = self.relative(batch.last_offset) else { break };
-            indexes.note_timestamp(Timestamp::new(batch.header.max_timestamp), last);
+            indexes.note_timestamp(batch.max_timestamp(), last);
             if since_entry > INTERVAL_BYTES {
                 indexes.offsets.push(OffsetEntry { relative_offset: last, position: batch.position });
                 indexes.push_max_timestamp();

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use model::Offset;
 use model::num::{u64_from_usize, usize_from_u64};
 use model::wire::Reader;
+use model::{Offset, Timestamp};
 
 use crate::disk::DiskFile;
 use crate::format::record_batch_v2::{BATCH_LENGTH_MIN, HEADER_SIZE, LENGTH_EXCLUDES, MAGIC_V2, RecordBatchHeader};
@@ -34,6 +34,13 @@ impl BatchAt {
     pub(crate) const fn end(&self) -> u32 {
         // The walk has seen that the sum lies within the segment.
         self.position.saturating_add(self.size)
+    }
+
+    /// The largest timestamp of its records; [`Timestamp::NONE`] if compaction has left it none. Its header then still says the
+    /// time of those that it had, as in Kafka, and no lookup by time may end there.
+    #[must_use]
+    pub(crate) const fn max_timestamp(&self) -> Timestamp {
+        if self.header.records_count == 0 { Timestamp::NONE } else { Timestamp::new(self.header.max_timestamp) }
     }
 }
 
