@@ -56,6 +56,11 @@ pub(super) fn decide(
     if let ConfigResource::Topic(name) = &change.resource {
         internal::check_overrides(name, &then)?;
     }
+    if let ConfigResource::Broker(node_id) = &change.resource {
+        let layer = |of| if of == *node_id { then.clone() } else { broker_settings(state, of) };
+        let wanted = broker.with_dynamic(&layer(None), &layer(Some(broker.node_id)));
+        broker.check_step(&wanted).map_err(|error| refused(&error))?;
+    }
     let configs = changes(&now, &then);
     if configs.is_empty() {
         return Ok(None);
@@ -87,8 +92,7 @@ fn settings(
                 let message = format!("there is no broker {other}; this is broker {}", broker.node_id);
                 return Err(Refused::new(ErrorCode::InvalidRequest, message));
             }
-            let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-            (ResourceKind::Broker, state.broker_configs(*node_id).map(own).collect())
+            (ResourceKind::Broker, broker_settings(state, *node_id))
         }
         ConfigResource::Group(group) => {
             (ResourceKind::Group, state.group_configs().get(group).cloned().unwrap_or_default())
@@ -97,6 +101,11 @@ fn settings(
             (ResourceKind::ClientMetrics, state.client_metrics().get(name).cloned().unwrap_or_default())
         }
     })
+}
+
+/// What was set for a broker while it ran; `None` for what was set for all.
+fn broker_settings(state: &State, node_id: Option<i32>) -> BTreeMap<String, String> {
+    state.broker_configs(node_id).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// The overrides of a new topic.

@@ -114,6 +114,25 @@ impl BrokerConfig {
         Ok(altered)
     }
 
+    /// Holds what this broker is to go by against what it goes by: too large a step at once is refused, as by Kafka.
+    ///
+    /// # Errors
+    /// [`AlterError::Invalid`]: the threads of compaction may at most double, or halve.
+    pub fn check_step(&self, then: &Self) -> Result<(), AlterError> {
+        let (now, wanted) = (self.log_cleaner_threads, then.log_cleaner_threads);
+        let (least, most) = (now / 2, now.saturating_mul(2));
+        // Half of one is none, and Kafka has none neither come nor go while it runs.
+        if wanted == now || (wanted > 0 && (least..=most).contains(&wanted)) {
+            return Ok(());
+        }
+        Err(AlterError::Invalid {
+            kind: ResourceKind::Broker,
+            key: "log.cleaner.threads".to_owned(),
+            value: wanted.to_string(),
+            expected: format!("{} to {most}, as there are {now} now: at most half or double at once", least.max(1)),
+        })
+    }
+
     /// Holds the settings of a resource against each other, and against the broker's.
     fn check_together(&self, kind: ResourceKind, settings: &BTreeMap<String, String>) -> Result<(), AlterError> {
         let conflict = |group::Conflict { key, value, expected }| AlterError::Invalid {

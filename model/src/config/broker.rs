@@ -198,7 +198,8 @@ config_table! {
         log_cleaner_io_max_bytes_per_second: f64 =
             "log.cleaner.io.max.bytes.per.second", default f64::MAX, dynamic true;
 
-        /// Threads that compact logs, each one log at a time.
+        /// Threads that compact logs, each one log at a time. While the broker runs they at most double or halve at once, as in
+        /// Kafka.
         log_cleaner_threads: i32 = "log.cleaner.threads", default 1, valid AtLeast(0), dynamic true;
 
         /// Milliseconds from the start of the broker to the first search for records that retention does not keep. Not a key of

@@ -303,6 +303,8 @@ fn dynamic_configs_of_a_broker() {
                     ("message.max.bytes", "2000000"),
                     ("num.partitions", "3"),
                     ("node.id", "3"),
+                    ("log.cleaner.threads", "0"),
+                    ("log.cleaner.threads", "3"),
                 ] {
                     peer.call_sorted(
                         "IncrementalAlterConfigs",

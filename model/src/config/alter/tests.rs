@@ -160,6 +160,22 @@ fn a_running_broker_takes_what_is_dynamic() {
 }
 
 #[test]
+fn threads_of_compaction_double_or_halve_at_once_and_never_come_to_an_end() {
+    let with = |threads: i32| BrokerConfig { log_cleaner_threads: threads, ..BrokerConfig::default() };
+    for (now, right, wrong) in
+        [(1, &[1, 2][..], &[0, 3][..]), (4, &[2, 3, 4, 8], &[0, 1, 9]), (5, &[2, 10], &[1, 11]), (0, &[0], &[1])]
+    {
+        for then in right {
+            assert_eq!(with(now).check_step(&with(*then)), Ok(()), "from {now} to {then}");
+        }
+        for then in wrong {
+            let refused = with(now).check_step(&with(*then)).unwrap_err();
+            assert_eq!(ErrorCode::from(&refused), ErrorCode::InvalidRequest, "from {now} to {then}");
+        }
+    }
+}
+
+#[test]
 fn a_group_takes_what_the_brokers_bounds_allow() {
     const TIMEOUT: &str = "consumer.session.timeout.ms";
     let set = |key: &'static str, value: &'static str| alter(ResourceKind::Group, &[], &[(Set, key, value)]);
