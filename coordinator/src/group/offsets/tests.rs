@@ -154,7 +154,7 @@ impl World {
 
     /// What is counted is what is listed.
     fn expect_counts(&mut self, listed: &[ListedGroup]) {
-        let mut expected = std::collections::BTreeMap::new();
+        let mut expected = BTreeMap::new();
         for group in listed {
             *expected.entry((group.group_type.as_str(), group.state.as_str())).or_default() += 1_usize;
         }
