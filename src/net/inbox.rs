@@ -139,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_of_a_large_frame_counts_until_it_is_gone_and_the_frame_does_not() {
-        let budget = ByteBudget::new(150_000);
+        let budget = ByteBudget::new(350_000, 200_000);
         let mut inbox = with_frame(&budget).await;
         let copied = inbox.consume_copied(SIZE);
         assert!(copied.is_held() && !inbox.share.is_held() && inbox.bytes.capacity() == 0);

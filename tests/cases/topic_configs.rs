@@ -112,9 +112,11 @@ const TABLE: &[Row] = &[
         work: work::now_and_later, seen: Some(effects::segments), expected: Exactly(1, 2) },
 ];
 
-/// The same for a config that is ours alone.
+/// The same for configs that are ours alone.
 #[rustfmt::skip]
 const OURS: &[Row] = &[
+    Row { key: "max.decompressed.batch.bytes", values: ["1000", "1000000"], others: &[OPENED],
+        work: work::bomb, seen: None, expected: Exactly(87, 0) },
     Row { key: "validate.compressed.records", values: ["false", "true"], others: &[],
         work: work::damaged_inside, seen: None, expected: Exactly(0, 87) },
 ];
@@ -229,7 +231,7 @@ fn no_config_is_without_a_test() {
     let tested: BTreeSet<&str> =
         keys.chain(FLUSHES).chain([WITHOUT_EFFECT]).chain(REFUSED.map(|(key, _, _)| key)).collect();
     // Every one of Kafka's is there, and every one of ours.
-    let of_ours: BTreeSet<&str> = ["flush.mode", "validate.compressed.records"].into();
+    let of_ours: BTreeSet<&str> = OURS.iter().map(|row| row.key).chain(["flush.mode"]).collect();
     let expected = if is_kafka() { &tested - &of_ours } else { tested };
     assert_eq!(known, expected);
 }
