@@ -16,6 +16,8 @@ KEYS_OF_PRODUCER = 53
 SIZE_MAX = 900_000
 FLUSH_SECONDS = 40
 END_SECONDS = 30
+# A producer begins only when the broker is well and what it left open before is ended.
+BEGIN_SECONDS = 100
 STUCK_SECONDS = 30
 ABORT_PERCENT = 30
 ABANDON_PERCENT = 5
@@ -111,7 +113,7 @@ class Producing:
             settings |= {"transactional.id": f"torture-{self.number}", "transaction.timeout.ms": 10_000, "message.timeout.ms": 8_000}
         self.producer = Producer(settings)
         if kind == "transactional":
-            self.again(self.producer.init_transactions)
+            self.again(self.producer.init_transactions, BEGIN_SECONDS)
 
     def run(self, enough):
         step = self.transaction if self.arguments["kind"] == "transactional" else self.burst
@@ -206,8 +208,8 @@ class Producing:
         self.connect()
 
     @staticmethod
-    def again(call):
-        deadline = time.monotonic() + END_SECONDS
+    def again(call, seconds=END_SECONDS):
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 return call(END_SECONDS)

@@ -17,7 +17,7 @@ use crate::bench::now;
 /// Partitions of each topic.
 pub(super) const PARTITIONS: i32 = 4;
 /// Longer than producers give their last records.
-const END_LIMIT: Duration = Duration::from_mins(2);
+const END_LIMIT: Duration = Duration::from_mins(4);
 
 /// The topics of the load: one that keeps all, one that deletes, one that is compacted.
 pub(super) const TOPICS: [(&str, &[(&str, &str)]); 3] = [

@@ -8,6 +8,7 @@ mod broker;
 mod checker;
 mod clients;
 mod figures;
+mod machine;
 mod nemesis;
 mod planted;
 mod proxy;

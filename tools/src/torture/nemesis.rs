@@ -226,7 +226,7 @@ impl Nemesis<'_> {
 
 /// Nanoseconds of the clock that the clients note as `CLOCK_MONOTONIC`, to a hundredth of a second: the machine's uptime, which is
 /// the same as long as it does not sleep.
-fn monotonic() -> Result<i64, TortureError> {
+pub(super) fn monotonic() -> Result<i64, TortureError> {
     let path = Path::new("/proc/uptime");
     let text = std::fs::read_to_string(path).map_err(|source| TortureError::io(path, source))?;
     let seconds = text.split(' ').next().unwrap_or_default();

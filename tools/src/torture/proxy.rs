@@ -140,3 +140,49 @@ fn pass_on((mut from, mut to): (TcpStream, TcpStream), gate: Option<&RwLock<Flow
     drop(to.shutdown(Shutdown::Both));
     drop(from.shutdown(Shutdown::Both));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client's connection through a proxy, and the broker's end of it.
+    fn connected() -> (Proxy, TcpStream, TcpStream) {
+        let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = test_support::free_port();
+        let proxy = Proxy::start(port, upstream.local_addr().unwrap()).unwrap();
+        let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let (broker, _) = upstream.accept().unwrap();
+        (proxy, client, broker)
+    }
+
+    fn heard(from: &mut TcpStream) -> usize {
+        from.read(&mut [0; 8]).unwrap_or(0)
+    }
+
+    #[test]
+    fn what_is_said_is_passed_on_until_answers_stop_and_then_no_more() {
+        let (proxy, mut client, mut broker) = connected();
+        client.write_all(b"ask").unwrap();
+        assert_eq!(heard(&mut broker), 3);
+        broker.write_all(b"tell").unwrap();
+        assert_eq!(heard(&mut client), 4);
+        proxy.stop_answers();
+        client.write_all(b"ask").unwrap();
+        assert_eq!(heard(&mut broker), 3);
+        broker.write_all(b"tell").unwrap();
+        assert_eq!(heard(&mut client), 0, "an answer that is not heard ends the connection");
+    }
+
+    #[test]
+    fn connections_are_cut_and_later_ones_are_not() {
+        let (proxy, mut client, mut broker) = connected();
+        broker.write_all(b"tell").unwrap();
+        assert_eq!(heard(&mut client), 4);
+        proxy.stop_answers();
+        proxy.cut();
+        assert_eq!((heard(&mut client), heard(&mut broker)), (0, 0));
+        let (_proxy, mut client, mut broker) = connected();
+        broker.write_all(b"tell").unwrap();
+        assert_eq!(heard(&mut client), 4);
+    }
+}

@@ -15,6 +15,7 @@ use super::broker::{Broker, Program, names_below};
 use super::checker::{self, History, Violation};
 use super::clients::{Clients, Library, TOPICS};
 use super::figures::Figures;
+use super::machine::Machine;
 use super::nemesis::{Nemesis, Trouble};
 use super::proxy::Proxy;
 use super::random::Random;
@@ -72,8 +73,10 @@ pub(super) fn run(root: &Path, dir: &Path, plan: &Plan, program: Program) -> Res
     let random = Random::new(plan.seed);
     let mut nemesis = Nemesis { root, dir, random, broker, volume, proxy, history, troubles, injections: 0 };
     let clients = Clients { bootstrap: advertised, histories: histories.clone(), seed: plan.seed, rate: plan.rate };
+    let machine = Machine::watch(dir, &histories.join("machine.jsonl"))?;
     let rolls = trouble(&mut nemesis, &clients, plan.load)?;
     nemesis.broker.stop()?;
+    drop(machine);
     let history = History::read(&histories)?;
     let mut violations = checker::check(&history);
     violations.extend(checker::files::check(&nemesis.volume.data())?);

@@ -11,6 +11,8 @@ const (
 	abortPercent   = 30
 	abandonPercent = 5
 	endLimit       = 30 * time.Second
+	// A producer begins only when the broker is well and what it left open before is ended.
+	beginLimit = 100 * time.Second
 )
 
 // transactions begins and ends transactions until it is enough. Some are aborted, and some are left to whoever begins next.
@@ -72,7 +74,7 @@ func (p *producer) anew() error {
 	if err := p.connect(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), beginLimit)
 	defer cancel()
 	if _, _, err := p.client.ProducerID(ctx); err != nil {
 		p.history.write(event{E: "trouble", T: monotonic(), Why: err.Error()})

@@ -1,7 +1,7 @@
 //! What went on while all was well.
 
 use super::Findings;
-use super::history::History;
+use super::history::{Event, History};
 
 /// A window in which nothing was wrong, and how long it is until there must be acknowledgements: clients have to find the broker
 /// again. In nanoseconds.
@@ -17,6 +17,10 @@ pub(super) fn healthy(history: &History, findings: &mut Findings<'_>) {
     for pair in history.nemesis.windows(2) {
         let [begin, end] = pair else { continue };
         if begin.e != "healthy" || end.t - begin.t < WINDOW {
+            continue;
+        }
+        let was_slow = |slow: &Event| slow.t < end.t && begin.t < slow.t + slow.n;
+        if history.machine.iter().any(was_slow) {
             continue;
         }
         let from = begin.t + PATIENCE;

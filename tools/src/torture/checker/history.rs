@@ -129,6 +129,8 @@ pub(in crate::torture) struct History {
     /// By the name of the group.
     pub(in crate::torture) members: BTreeMap<String, Vec<Event>>,
     pub(in crate::torture) nemesis: Vec<Event>,
+    /// When the machine was slow for everybody.
+    pub(in crate::torture) machine: Vec<Event>,
 }
 
 impl History {
@@ -174,6 +176,7 @@ impl History {
             }
             "watch" => for_each_line(path, |event| self.watch.push(event))?,
             "topics" => for_each_line(path, |event| self.topics.push(event))?,
+            "machine" => for_each_line(path, |event| self.machine.push(event))?,
             "nemesis" => for_each_line(path, |event| self.nemesis.push(event))?,
             "member" => {
                 let group = name.split('-').nth(1).unwrap_or_default().to_owned();

@@ -3,7 +3,7 @@
 use super::{History, check};
 
 /// A producer of each kind, a transaction of each fate, and readers who saw what they had to.
-const WELL: [(&str, &str); 8] = [
+const WELL: [(&str, &str); 9] = [
     (
         "producer-1",
         r#"{"e":"producer","producer":1,"how":"idempotent"}
@@ -73,8 +73,12 @@ const WELL: [(&str, &str); 8] = [
     (
         "nemesis",
         r#"{"e":"healthy","t":1000000000}
-{"e":"kill","t":4000000000}"#,
+{"e":"kill","t":4000000000}
+{"e":"healthy","t":5000000000}
+{"e":"kill","t":9000000000}"#,
     ),
+    // Nothing was acknowledged after that, and nobody is to blame.
+    ("machine", r#"{"e":"slow","t":6000000000,"n":2000000000}"#),
 ];
 
 /// The checks that find something when, in one file, the first text is replaced by the second.
@@ -181,4 +185,5 @@ fn a_topic_that_is_gone_or_came_back_is_found() {
 #[test]
 fn a_time_in_which_all_is_well_and_nothing_is_acknowledged_is_found() {
     assert_eq!(found_with("producer-1", r#""t":3000000000"#, r#""t":2000000000"#), ["healthy"]);
+    assert_eq!(found_with("machine", r#""t":6000000000"#, r#""t":9500000000"#), ["healthy"]);
 }
