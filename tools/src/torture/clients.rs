@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::{go_client, python_client};
+use test_support::{go_client, python_client, system_command};
 
 use super::TortureError;
 use crate::bench::now;
@@ -120,6 +120,29 @@ impl Clients {
             self.start(library, "read", &format!("reading-{name}-{level}"), &more)?.wait()?;
         }
         Ok(())
+    }
+
+    /// Asks kcat, which is nobody of the load, where each partition ends, and notes what it says.
+    pub(super) fn ask_kcat(&self) -> Result<(), TortureError> {
+        let mut command = system_command("kcat");
+        command.args(["-b", &self.bootstrap.to_string(), "-Q"]);
+        for (topic, _) in TOPICS {
+            for partition in 0..PARTITIONS {
+                command.arg("-t").arg(format!("{topic}:{partition}:-1"));
+            }
+        }
+        let output = command.output().map_err(|source| TortureError::Io { what: "kcat".to_owned(), source })?;
+        let mut lines = Vec::new();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            // `topic [partition] offset number`
+            if let [topic, partition, "offset", offset] = line.split(' ').collect::<Vec<_>>().as_slice() {
+                let number = |text: &str| text.trim_matches(['[', ']']).parse::<i64>().unwrap_or(-1);
+                let said = json!({ "e": "offsets", "topic": topic, "p": number(partition), "end": number(offset) });
+                lines.push(said.to_string());
+            }
+        }
+        let path = self.histories.join("kcat.jsonl");
+        std::fs::write(&path, lines.join("\n")).map_err(|source| TortureError::io(&path, source))
     }
 
     fn start(&self, library: Library, program: &str, name: &str, more: &Value) -> Result<Client, TortureError> {

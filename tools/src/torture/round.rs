@@ -107,6 +107,7 @@ fn trouble(nemesis: &mut Nemesis<'_>, clients: &Clients, load: Duration) -> Resu
     nemesis.broker.kill()?;
     nemesis.broker.start(None)?;
     clients.read_whole(Library::Franz, "last")?;
+    clients.ask_kcat()?;
     Ok(rolls)
 }
 

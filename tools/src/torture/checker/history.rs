@@ -125,6 +125,8 @@ pub(in crate::torture) struct History {
     pub(in crate::torture) producers: BTreeMap<i64, Producer>,
     pub(in crate::torture) readings: Vec<Reading>,
     pub(in crate::torture) watch: Vec<Event>,
+    /// The ends of partitions, as kcat says.
+    pub(in crate::torture) kcat: Vec<Event>,
     pub(in crate::torture) topics: Vec<Event>,
     /// By the name of the group.
     pub(in crate::torture) members: BTreeMap<String, Vec<Event>>,
@@ -175,6 +177,7 @@ impl History {
                 self.readings.push(reading);
             }
             "watch" => for_each_line(path, |event| self.watch.push(event))?,
+            "kcat" => for_each_line(path, |event| self.kcat.push(event))?,
             "topics" => for_each_line(path, |event| self.topics.push(event))?,
             "machine" => for_each_line(path, |event| self.machine.push(event))?,
             "nemesis" => for_each_line(path, |event| self.nemesis.push(event))?,

@@ -15,6 +15,13 @@ pub(super) fn watermarks(history: &History, findings: &mut Findings<'_>) {
             findings.add(|| format!("{}-{}: from {was:?} to {now:?} (start, last stable, end)", event.topic, event.p));
         }
     }
+    let of_kcat: BTreeMap<Place, i64> = history.kcat.iter().map(|event| (event.place(), event.end)).collect();
+    for (place, (.., end)) in history.base().iter().flat_map(|base| &base.offsets) {
+        let said = of_kcat.get(place);
+        if said != Some(end) {
+            findings.add(|| format!("{place:?} ends at {end}, kcat says {said:?}"));
+        }
+    }
     for reading in history.readings.iter().filter(|reading| reading.is_whole) {
         for (place, (start, last, end)) in &reading.offsets {
             if last != end {

@@ -3,7 +3,7 @@
 use super::{History, check};
 
 /// A producer of each kind, a transaction of each fate, and readers who saw what they had to.
-const WELL: [(&str, &str); 9] = [
+const WELL: [(&str, &str); 10] = [
     (
         "producer-1",
         r#"{"e":"producer","producer":1,"how":"idempotent"}
@@ -77,6 +77,7 @@ const WELL: [(&str, &str); 9] = [
 {"e":"healthy","t":5000000000}
 {"e":"kill","t":9000000000}"#,
     ),
+    ("kcat", r#"{"e":"offsets","topic":"keep","p":0,"end":26}"#),
     // Nothing was acknowledged after that, and nobody is to blame.
     ("machine", r#"{"e":"slow","t":6000000000,"n":2000000000}"#),
 ];
@@ -151,6 +152,7 @@ fn readers_that_differ_go_back_skip_or_do_not_come_to_the_end_are_found() {
 #[test]
 fn a_watermark_that_falls_and_a_transaction_that_stays_open_are_found() {
     assert_eq!(found_with("watch", r#""last":10,"end":15"#, r#""last":10,"end":27"#), ["watermarks"]);
+    assert_eq!(found_with("kcat", r#""end":26"#, r#""end":25"#), ["watermarks"]);
     assert_eq!(found_with("reading-first-all", r#""last":26"#, r#""last":23"#), ["watermarks"]);
 }
 
