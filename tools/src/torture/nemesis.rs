@@ -120,10 +120,10 @@ impl Nemesis<'_> {
             Some((name, parts)) if self.wait_for(parts) => name,
             _ => "random",
         };
+        self.note("power", how, json!({}))?;
         // Nothing that is said from here on is heard: a sync under way may return without having synced.
         self.proxy.stop_answers();
         cutter.cut()?;
-        self.note("power", how, json!({}))?;
         self.broker.kill()?;
         self.proxy.cut();
         self.volume.power_on()?;

@@ -13,6 +13,7 @@ const (
 	endLimit       = 30 * time.Second
 	// A producer begins only when the broker is well and what it left open before is ended.
 	beginLimit = 100 * time.Second
+	beginAgain = 100 * time.Millisecond
 )
 
 // transactions begins and ends transactions until it is enough. Some are aborted, and some are left to whoever begins next.
@@ -78,6 +79,7 @@ func (p *producer) anew() error {
 	defer cancel()
 	if _, _, err := p.client.ProducerID(ctx); err != nil {
 		p.history.write(event{E: "trouble", T: monotonic(), Why: err.Error()})
+		time.Sleep(beginAgain)
 	}
 	return nil
 }
