@@ -95,14 +95,16 @@ impl Figures {
         }
     }
 
-    /// The same with what was found: violations as they are counted one by one, of which the first few of a check are told.
+    /// The same with what was found. A violation is one of a run of records that follow each other, not of each record.
     pub(super) fn with(self, violations: &[Violation]) -> Self {
-        let of = |checks: &[&str]| count(violations.iter().filter(|found| checks.contains(&found.check)).count());
+        let of = |checks: &[&str]| {
+            violations.iter().filter(|found| checks.contains(&found.check)).map(|found| found.count).sum()
+        };
         Self {
             lost: of(&["lost", "unseen"]),
             duplicated: of(&["duplicates"]),
             aborted_seen: of(&["aborted", "torn"]),
-            violations: count(violations.len()),
+            violations: violations.iter().map(|found| found.count).sum(),
             ..self
         }
     }

@@ -191,7 +191,7 @@ fn is_found(root: &Path, args: &Args, mistake: &'static Mistake, binary: &Path) 
         std::fs::remove_dir_all(&dir).map_err(|source| TortureError::io(&dir, source))?;
         let found = violations.iter().find(|violation| mistake.checks.contains(&violation.check));
         let seconds = now().duration_since(begun).as_secs();
-        if let Some(Violation { check, what }) = found {
+        if let Some(Violation { check, what, .. }) = found {
             say(&format!("{}: found by {check} in {seconds} s, seed {seed}: {what}", mistake.name));
             return Ok(true);
         }

@@ -25,6 +25,8 @@ pub(super) struct Violation {
     /// The check that found it.
     pub(super) check: &'static str,
     pub(super) what: String,
+    /// How many this stands for.
+    pub(super) count: u64,
 }
 
 /// A check: its name, and how it is done.
@@ -63,7 +65,7 @@ impl Findings<'_> {
     fn add(&mut self, what: impl FnOnce() -> String) {
         self.count += 1;
         if self.count <= VIOLATIONS_MAX {
-            self.found.push(Violation { check: self.check, what: what() });
+            self.found.push(Violation { check: self.check, what: what(), count: 1 });
         }
     }
 }
@@ -76,7 +78,8 @@ pub(super) fn check(history: &History) -> Vec<Violation> {
         check(history, &mut findings);
         let more = findings.count.saturating_sub(VIOLATIONS_MAX);
         if more > 0 {
-            found.push(Violation { check: name, what: format!("and {more} more") });
+            let count = u64::try_from(more).unwrap_or(u64::MAX);
+            found.push(Violation { check: name, what: format!("and {more} more"), count });
         }
     }
     found
