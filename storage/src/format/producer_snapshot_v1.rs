@@ -98,7 +98,7 @@ fn write_producer(body: &mut Writer, id: ProducerId, producer: &Producer) {
         body.i64(batch.base_offset.get());
         body.i32(batch.base_sequence.get());
         body.u32(batch.record_count);
-        body.i64(batch.log_append_time.unwrap_or(Timestamp::NONE).get());
+        body.i64(batch.log_append_time().unwrap_or(Timestamp::NONE).get());
     }
 }
 
@@ -165,12 +165,9 @@ fn read_batch(file: &mut Reader<'_>) -> Result<WindowBatch, SnapshotError> {
         return Err(SnapshotError::BadValue { field: "record count", value: 0 });
     }
     let time = file.i64()?;
-    Ok(WindowBatch {
-        base_offset,
-        base_sequence: Sequence::new(sequence).ok_or(bad_sequence)?,
-        record_count,
-        log_append_time: if time == -1 { None } else { Some(Timestamp::new(time)) },
-    })
+    let log_append_time = if time == -1 { None } else { Some(Timestamp::new(time)) };
+    let base_sequence = Sequence::new(sequence).ok_or(bad_sequence)?;
+    Ok(WindowBatch::new(base_offset, base_sequence, record_count, log_append_time))
 }
 
 fn read_offset(file: &mut Reader<'_>, field: &'static str) -> Result<Offset, SnapshotError> {

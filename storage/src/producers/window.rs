@@ -12,11 +12,29 @@ pub struct WindowBatch {
     pub base_sequence: Sequence,
     /// Sequences, and offsets, in it; at least one.
     pub record_count: u32,
-    /// The broker's time that was written into it, on a topic with `LogAppendTime`.
-    pub log_append_time: Option<Timestamp>,
+    /// [`Timestamp::NONE`] for none, which takes half the room of an [`Option`]: a broker may remember millions of these.
+    log_append_time: Timestamp,
 }
 
 impl WindowBatch {
+    /// A batch of `record_count` sequences; with the broker's time that was written into it, on a topic with `LogAppendTime`.
+    #[must_use]
+    pub fn new(
+        base_offset: Offset,
+        base_sequence: Sequence,
+        record_count: u32,
+        log_append_time: Option<Timestamp>,
+    ) -> Self {
+        let log_append_time = log_append_time.unwrap_or(Timestamp::NONE);
+        Self { base_offset, base_sequence, record_count, log_append_time }
+    }
+
+    /// The broker's time that was written into it, on a topic with `LogAppendTime`.
+    #[must_use]
+    pub fn log_append_time(&self) -> Option<Timestamp> {
+        Some(self.log_append_time).filter(|time| *time != Timestamp::NONE)
+    }
+
     /// The sequence of the last record.
     #[must_use]
     pub fn last_sequence(&self) -> Sequence {
@@ -45,6 +63,8 @@ impl Window {
         if self.batches.len() >= Self::BATCHES_MAX {
             self.batches.remove(0);
         }
+        // Most of a million producers have sent one batch: room for more is made when there are more.
+        self.batches.reserve_exact(1);
         self.batches.push(batch);
     }
 
@@ -69,5 +89,28 @@ impl Window {
     #[must_use]
     pub fn batches(&self) -> &[WindowBatch] {
         &self.batches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_takes_as_much_memory_as_its_batches() {
+        assert_eq!(size_of::<WindowBatch>(), 24);
+        let mut window = Window::default();
+        for (count, offset) in (1..=7).zip((0..).step_by(2)) {
+            window.push(WindowBatch::new(Offset::new(offset).unwrap(), Sequence::ZERO, 2, None));
+            assert_eq!(window.batches.len(), window.batches.capacity());
+            assert_eq!(window.batches.len(), Window::BATCHES_MAX.min(count));
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_batch_is_what_was_written_or_none() {
+        let at = |time| WindowBatch::new(Offset::ZERO, Sequence::ZERO, 1, time).log_append_time();
+        assert_eq!(at(None), None);
+        assert_eq!(at(Some(Timestamp::new(0))), Some(Timestamp::new(0)));
     }
 }
