@@ -98,11 +98,21 @@ enum Format {
 
 /// `--isolation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Isolation {
+pub(super) enum Isolation {
     /// Everything that is replicated
     ReadUncommitted,
     /// Only what is committed
     ReadCommitted,
+}
+
+impl Isolation {
+    /// The protocol's level.
+    pub(super) const fn level(self) -> IsolationLevel {
+        match self {
+            Self::ReadUncommitted => IsolationLevel::ReadUncommitted,
+            Self::ReadCommitted => IsolationLevel::ReadCommitted,
+        }
+    }
 }
 
 /// How long a broker may hold a fetch when there is nothing.
@@ -128,10 +138,7 @@ impl From<ClientError> for Stop {
 pub(crate) fn run(args: &ConsumeArgs) -> Result<(), CliError> {
     let mut cluster = args.client.cluster();
     let partitions = partitions(args, &mut cluster)?;
-    let isolation = match args.isolation {
-        Isolation::ReadUncommitted => IsolationLevel::ReadUncommitted,
-        Isolation::ReadCommitted => IsolationLevel::ReadCommitted,
-    };
+    let isolation = args.isolation.level();
     let ends = list_offsets(&mut cluster, &args.topic, &partitions, LATEST, isolation)?;
     let begins = begins(args, &mut cluster, &partitions, &ends)?;
     let follow = args.follow || args.from == Begin::End;

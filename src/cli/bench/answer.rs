@@ -1,11 +1,24 @@
-//! The few fields of an answer that the generator looks at, read without decoding the rest.
+//! Answers: those that come a million times are read as far as the generator looks, the others whole.
 
+use bytes::Bytes;
+use kafka_protocol::messages::ResponseHeader;
+use kafka_protocol::protocol::{Decodable as _, HeaderVersion as _, Request};
 use model::wire::{Reader, WireError};
+
+use super::BenchError;
 
 /// The first version of Produce whose lists and strings are compact and whose structures end with tags (KIP-482).
 const PRODUCE_FLEXIBLE: i16 = 9;
 /// The same of Fetch.
 const FETCH_FLEXIBLE: i16 = 12;
+
+/// Reads a whole answer, from its header on.
+pub(super) fn answer_to<R: Request>(frame: &[u8], version: i16) -> Result<R::Response, BenchError> {
+    let mut frame = Bytes::copy_from_slice(frame);
+    ResponseHeader::decode(&mut frame, R::Response::header_version(version))
+        .and_then(|_| R::Response::decode(&mut frame, version))
+        .map_err(|error| BenchError::Protocol(error.to_string()))
+}
 
 /// What an answer to a Produce request of one partition says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

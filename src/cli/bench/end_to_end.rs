@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::{FetchRequest, ProduceRequest};
+use model::IsolationLevel;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
@@ -23,7 +24,7 @@ use crate::cli::{ClientArgs, time};
 
 const NAP: Duration = Duration::from_millis(20);
 const DRAIN_SECONDS: u64 = 30;
-const FETCH: FetchShape = FetchShape { bytes_max: 1 << 20, wait_ms: 500 };
+const FETCH: FetchShape = FetchShape { bytes_max: 1 << 20, wait_ms: 500, isolation: IsolationLevel::ReadUncommitted };
 
 /// Runs the load on the topic's first partition.
 pub(super) fn run(client: &ClientArgs, load: &EndToEndLoad) -> Result<Report, BenchError> {

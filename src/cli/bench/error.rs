@@ -32,6 +32,10 @@ pub(super) enum BenchError {
     #[error("the requests cannot be encoded: {0}")]
     Template(String),
 
+    /// The log was to be compacted and is not.
+    #[error("the record at offset {0} should have been cleaned away")]
+    Unclean(u64),
+
     /// The broker's log is not what its acknowledgements said.
     #[error("{acknowledged} records were acknowledged, the log has {found}")]
     Lost {

@@ -5,11 +5,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::FetchRequest;
+use model::wire::WireError;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use serde_json::json;
 
 use super::control::{Control, Phase, Tally};
+use super::layout::Layout;
 use super::report::Report;
 use super::run::{self, Work};
 use super::template::{FetchShape, FetchTemplate};
@@ -17,8 +19,10 @@ use super::{BenchError, FetchLoad, answer, target};
 use crate::cli::client::consumer::{EARLIEST, FETCH_HIGHEST, LATEST};
 use crate::cli::{ClientArgs, time};
 
-/// How much of an answer is looked at: its fields, and the header of the first batch.
+/// How much of an answer is looked at: its fields, and the header of the first batch. More if it names many aborted
+/// transactions, of which each lane then reads as much from the first.
 const HEAD_BYTES: usize = 512;
+const HEAD_BYTES_MAX: usize = 1 << 20;
 /// How much is dropped with one system call.
 const DROP_BYTES: usize = 4 << 20;
 const NAP: Duration = Duration::from_millis(20);
@@ -31,14 +35,19 @@ pub(super) fn run(client: &ClientArgs, load: &FetchLoad) -> Result<Report, Bench
     let version = cluster.version::<FetchRequest>(FETCH_HIGHEST, deadline)?;
     let (begins, ends) =
         (target::offsets(&mut cluster, topic, EARLIEST)?, target::offsets(&mut cluster, topic, LATEST)?);
-    let template = FetchTemplate::new(topic, FetchShape { bytes_max: load.fetch_bytes, wait_ms: 500 }, version)?;
+    let isolation = load.isolation.level();
+    let shape = FetchShape { bytes_max: load.fetch_bytes, wait_ms: 500, isolation };
+    let template = FetchTemplate::new(topic, shape, version)?;
     let mut lanes = Vec::new();
     for share in target::shares(&mut cluster, topic, load.connections)? {
-        let spans = share.partitions.iter().filter_map(|partition| {
-            let (begin, end) = (*begins.get(partition)?, *ends.get(partition)?);
-            (begin < end).then_some(Span { partition: *partition, begin, end, next: begin })
-        });
-        let spans: Vec<Span> = spans.collect();
+        let mut spans = Vec::new();
+        for partition in share.partitions {
+            let (Some(begin), Some(end)) = (begins.get(&partition), ends.get(&partition)) else { continue };
+            if begin < end {
+                let layout = Layout::read(&mut cluster, topic, (partition, share.leader), (*begin, *end))?;
+                spans.push(Span { partition, begin: *begin, end: *end, next: *begin, layout });
+            }
+        }
         if !spans.is_empty() {
             lanes.push(FetchLane::new(target::open(&cluster, share.leader)?, spans)?);
         }
@@ -60,6 +69,7 @@ pub(super) fn run(client: &ClientArgs, load: &FetchLoad) -> Result<Report, Bench
     target::clean(&mut cluster, &load.common)?;
     let parameters = json!({
         "connections": load.connections, "partitions": ends.len(), "fetch_bytes": load.fetch_bytes,
+        "isolation": format!("{isolation:?}"),
     });
     Ok(Report { mode: "fetch", parameters, measured, check: None })
 }
@@ -70,6 +80,7 @@ struct Span {
     begin: i64,
     end: i64,
     next: i64,
+    layout: Layout,
 }
 
 /// What is still to come of the one answer that a lane waits for.
@@ -77,7 +88,7 @@ struct Span {
 enum Awaiting {
     /// Its head: this many bytes are there.
     Head(usize),
-    /// This many bytes, to be dropped; and how many offsets the answer covered.
+    /// This many bytes, to be dropped; and the offset that comes behind the answer.
     Rest(usize, i64),
 }
 
@@ -88,7 +99,7 @@ struct FetchLane {
     turn: usize,
     correlation_id: i32,
     request: Vec<u8>,
-    head: [u8; HEAD_BYTES],
+    head: Vec<u8>,
     awaiting: Option<Awaiting>,
     sent_at: Instant,
     answer_bytes: usize,
@@ -103,7 +114,7 @@ impl FetchLane {
             turn: 0,
             correlation_id: 0,
             request: Vec::new(),
-            head: [0; HEAD_BYTES],
+            head: vec![0; HEAD_BYTES],
             awaiting: None,
             sent_at: time::now(),
             answer_bytes: 0,
@@ -139,16 +150,16 @@ impl FetchLane {
                     };
                     self.awaiting = Some(self.after_head(have + length, version)?);
                 }
-                Some(Awaiting::Rest(0, offsets)) => {
-                    self.finish(offsets);
+                Some(Awaiting::Rest(0, next)) => {
+                    self.finish(next);
                     return Ok(true);
                 }
-                Some(Awaiting::Rest(left, offsets)) => {
+                Some(Awaiting::Rest(left, next)) => {
                     let length = left.min(scratch.len());
                     let room = scratch.get_mut(..length).unwrap_or_default();
                     let dropped = recv(&self.socket, room, RecvFlags::TRUNC).map(|(_, length)| length);
                     let Some(length) = received(dropped)? else { return Ok(false) };
-                    self.awaiting = Some(Awaiting::Rest(left.saturating_sub(length), offsets));
+                    self.awaiting = Some(Awaiting::Rest(left.saturating_sub(length), next));
                 }
             }
         }
@@ -160,37 +171,40 @@ impl FetchLane {
         let Some((size, frame)) = head.split_first_chunk::<4>() else { return Ok(Awaiting::Head(have)) };
         let size = i32::from_be_bytes(*size);
         let size = usize::try_from(size).map_err(|_| BenchError::Protocol(format!("a frame of {size} bytes")))?;
-        if frame.len() < size.min(HEAD_BYTES - 4) {
+        if frame.len() < size.min(self.head.len() - 4) {
             return Ok(Awaiting::Head(have));
         }
-        let fetched = answer::fetched(frame, version)?;
+        let looked = answer::fetched(frame, version).and_then(|fetched| {
+            let records = frame.get(fetched.records_at..).unwrap_or_default();
+            Ok((fetched, if fetched.record_bytes == 0 { None } else { Some(answer::batch_span(records)?) }))
+        });
+        if matches!(looked, Err(WireError::Truncated { .. })) && frame.len() < size && self.head.len() < HEAD_BYTES_MAX
+        {
+            self.head.resize(self.head.len() * 2, 0);
+            return Ok(Awaiting::Head(have));
+        }
+        let (fetched, first) = looked?;
         if fetched.error_code != 0 {
             return Err(BenchError::Refused(fetched.error_code));
         }
-        let records = frame.get(fetched.records_at..).unwrap_or_default();
-        if records.is_empty() {
-            return Err(BenchError::Protocol("no records came from the middle of the log".to_owned()));
-        }
-        let first = answer::batch_span(records)?;
-        let wanted = self.spans.get(self.turn).map_or(0, |span| span.next);
-        if first.base_offset > wanted {
-            let found = first.base_offset;
+        let first =
+            first.ok_or_else(|| BenchError::Protocol("no records came from the middle of the log".to_owned()))?;
+        let Some(span) = self.spans.get(self.turn) else { return Ok(Awaiting::Rest(0, 0)) };
+        if first.base_offset > span.next {
+            let (wanted, found) = (span.next, first.base_offset);
             return Err(BenchError::Protocol(format!("asked for offset {wanted}, the answer begins at {found}")));
         }
-        // Batches of a benchmark are alike, so the first tells how many there are. If they are not, the next request
-        // begins a little elsewhere; the bytes are counted as they are.
-        let batches = i64::try_from((fetched.record_bytes / first.bytes.max(1)).max(1)).unwrap_or(1);
+        let next = span.layout.next(span.next, fetched.record_bytes);
         self.answer_bytes = size + 4;
-        Ok(Awaiting::Rest((size + 4).saturating_sub(have), first.base_offset - wanted + batches * first.offsets))
+        Ok(Awaiting::Rest((size + 4).saturating_sub(have), next))
     }
 
-    fn finish(&mut self, offsets: i64) {
+    fn finish(&mut self, next: i64) {
         self.awaiting = None;
         if let Some(span) = self.spans.get_mut(self.turn) {
-            span.next += offsets.max(1);
-            if span.next >= span.end {
-                span.next = span.begin;
-            }
+            // An answer of less than a batch would be asked for for ever.
+            let next = next.max(span.next + 1);
+            span.next = if next >= span.end { span.begin } else { next };
         }
     }
 }

@@ -5,24 +5,29 @@
 //! Does not know the broker: what it says about it is read from outside, in /proc.
 
 mod answer;
+mod compact;
 mod control;
+mod coordinators;
 mod end_to_end;
 mod error;
 mod fetch;
 mod groups;
 mod lane;
+mod layout;
 mod machine;
 mod produce;
 mod report;
 mod run;
 mod target;
 mod template;
+mod transactions;
 mod usage;
 
 use clap::{Args, Subcommand};
 
 use super::arguments::key_value;
 use super::client::compression::Codec;
+use super::consume::Isolation;
 use super::error::CliError;
 use super::produce::AcksArg;
 use super::{ClientArgs, OutputFormat, output};
@@ -47,6 +52,8 @@ Examples:
   tidelog bench produce --rate 1000 --batch-records 1                    open loop: latency from when each was due
   tidelog bench fetch --connections 4                                    reads what a produce run has left behind
   tidelog bench end-to-end --rate 100                                    from when a record was due to its arrival
+  tidelog bench transactions --partitions 3 --producers 50               ten records in each, over all partitions
+  tidelog bench compact --log-bytes 1000000000                           what it costs to clean 1 GB
   tidelog bench commit --committers 100                                  offset commits, one in flight each
   tidelog bench heartbeat --groups 10000                                 what groups cost in which nothing happens
   tidelog bench join --members 100 --partitions 1000                     from the first join until all is assigned
@@ -63,6 +70,10 @@ enum Load {
     Fetch(FetchLoad),
     /// Sends records at a rate and waits for each to arrive at a consumer
     EndToEnd(EndToEndLoad),
+    /// Sends records in transactions and ends them
+    Transactions(transactions::TransactionLoad),
+    /// Fills a keyed log, has it compacted, and measures what that costs
+    Compact(compact::CompactLoad),
     /// Commits offsets of groups
     Commit(groups::CommitLoad),
     /// Makes many groups with one member each, which then only say that they live
@@ -136,6 +147,9 @@ struct ProduceLoad {
     /// Give each connection a producer id, and batches their sequences
     #[arg(long)]
     idempotent: bool,
+    /// Producer ids of each connection, made up, which take turns from request to request
+    #[arg(long, value_name = "IDS", conflicts_with = "idempotent", value_parser = clap::value_parser!(u32).range(1..))]
+    producer_ids: Option<u32>,
     /// Requests per second in all, sent when they are due whatever the answers do [default: as fast as answers come]
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     rate: Option<f64>,
@@ -154,6 +168,9 @@ struct FetchLoad {
     /// The most bytes of an answer
     #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(i32).range(1..))]
     fetch_bytes: i32,
+    /// Which records of transactions are asked for
+    #[arg(long, value_enum, default_value_t = Isolation::ReadUncommitted)]
+    isolation: Isolation,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -191,6 +208,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
         Load::Produce(load) => produce::run(&args.client, load),
         Load::Fetch(load) => fetch::run(&args.client, load),
         Load::EndToEnd(load) => end_to_end::run(&args.client, load),
+        Load::Transactions(load) => transactions::run(&args.client, load),
+        Load::Compact(load) => compact::run(&args.client, load),
         Load::Commit(load) => groups::run_commit(&args.client, load),
         Load::Heartbeat(load) => groups::run_heartbeat(&args.client, load),
         Load::Join(load) => groups::run_join(&args.client, load),

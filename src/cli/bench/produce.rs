@@ -41,7 +41,7 @@ pub(super) fn run(client: &ClientArgs, load: &ProduceLoad) -> Result<Report, Ben
         "connections": load.connections, "in_flight": load.in_flight, "partitions": before.len(),
         "record_bytes": load.record_bytes, "batch_bytes": template.batch_bytes, "batch_records": template.records,
         "acks": format!("{:?}", load.acks).to_lowercase(), "compression": format!("{:?}", load.compression).to_lowercase(),
-        "idempotent": load.idempotent, "rate": load.rate, "configs": load.common.configs,
+        "idempotent": load.idempotent, "producer_ids": load.producer_ids, "rate": load.rate, "configs": load.common.configs,
     });
     Ok(Report { mode: "produce", parameters, measured, check: Some((acknowledged, found)) })
 }
@@ -72,8 +72,20 @@ fn works(cluster: &mut Cluster, load: &ProduceLoad, template: &ProduceTemplate) 
     let deadline = cluster.deadline();
     let version = cluster.version::<ProduceRequest>(PRODUCE_HIGHEST, deadline)?;
     let mut lanes = Vec::new();
+    let mut made_up = time::wall_ms() << 20;
     for share in target::shares(cluster, &load.common.topic, load.connections)? {
-        let producer = if load.idempotent { Some(cluster.retry(init_producer_id)?) } else { None };
+        let identity = match load.producer_ids {
+            Some(count) => {
+                let first = made_up;
+                made_up += i64::from(count);
+                Identity::Many { first, count, sent: 0 }
+            }
+            None if load.idempotent => {
+                let (id, epoch) = cluster.retry(init_producer_id)?;
+                Identity::One { id, epoch }
+            }
+            None => Identity::None,
+        };
         let streams = share.partitions.iter().map(|partition| Stream { partition: *partition, sequence: 0 }).collect();
         lanes.push(ProduceLane {
             lane: Lane::new(target::open(cluster, share.leader)?)?,
@@ -81,7 +93,7 @@ fn works(cluster: &mut Cluster, load: &ProduceLoad, template: &ProduceTemplate) 
             turn: 0,
             in_flight: VecDeque::new(),
             correlation_id: 0,
-            producer,
+            identity,
         });
     }
     let threads = usize::from(load.threads).min(lanes.len());
@@ -103,7 +115,7 @@ fn works(cluster: &mut Cluster, load: &ProduceLoad, template: &ProduceTemplate) 
 }
 
 /// By how many records the log has grown; waits a little for a high watermark that follows.
-fn grown(cluster: &mut Cluster, topic: &str, before: i64, expected: u64) -> Result<u64, BenchError> {
+pub(super) fn grown(cluster: &mut Cluster, topic: &str, before: i64, expected: u64) -> Result<u64, BenchError> {
     let deadline = cluster.deadline();
     loop {
         let now: i64 = target::offsets(cluster, topic, consumer::LATEST)?.values().sum();
@@ -120,6 +132,29 @@ struct Stream {
     sequence: i32,
 }
 
+/// As whom a connection sends.
+#[derive(Debug)]
+enum Identity {
+    /// Nobody: batches are not numbered.
+    None,
+    /// A producer that the cluster knows.
+    One { id: i64, epoch: i16 },
+    /// `count` producers from `first` on in turn, each with one partition.
+    Many { first: i64, count: u32, sent: u64 },
+}
+
+impl Identity {
+    /// The producer of the next request, where it is one of many, and the number of its partition among `partitions`.
+    fn take_turn(&mut self, partitions: usize, records: u64) -> Option<(usize, Producer)> {
+        let Self::Many { first, count, sent } = self else { return None };
+        let (round, number) = (sent.checked_div((*count).into())?, sent.checked_rem((*count).into())?);
+        *sent += 1;
+        let place = usize::try_from(number).ok()?.checked_rem(partitions)?;
+        let base_sequence = i32::try_from(round.saturating_mul(records) & 0x7fff_ffff).ok()?;
+        Some((place, Producer { id: *first + i64::try_from(number).ok()?, epoch: 0, base_sequence }))
+    }
+}
+
 #[derive(Debug)]
 struct ProduceLane {
     lane: Lane,
@@ -128,15 +163,21 @@ struct ProduceLane {
     /// When each unanswered request was due or sent, oldest first.
     in_flight: VecDeque<Instant>,
     correlation_id: i32,
-    producer: Option<(i64, i16)>,
+    identity: Identity,
 }
 
 impl ProduceLane {
     fn send(&mut self, template: &ProduceTemplate, due: Instant) {
-        let turn = self.turn;
+        let (turn, one_of_many) = match self.identity.take_turn(self.streams.len(), template.records) {
+            Some((place, producer)) => (place, Some(producer)),
+            None => (self.turn, None),
+        };
         self.turn = (turn + 1).checked_rem(self.streams.len()).unwrap_or(0);
         let Some(stream) = self.streams.get_mut(turn) else { return };
-        let producer = self.producer.map(|(id, epoch)| Producer { id, epoch, base_sequence: stream.sequence });
+        let producer = match self.identity {
+            Identity::One { id, epoch } => Some(Producer { id, epoch, base_sequence: stream.sequence }),
+            Identity::None | Identity::Many { .. } => one_of_many,
+        };
         let records = i32::try_from(template.records).unwrap_or(i32::MAX);
         // Wraps from i32::MAX to 0 (KIP-98).
         stream.sequence = stream.sequence.wrapping_add(records) & i32::MAX;
@@ -285,4 +326,18 @@ fn room(lane: &ProduceLane, limit: usize, answered: bool) -> bool {
 fn interest(lane: &ProduceLane) -> PollFd<'_> {
     let writing = if lane.lane.unsent() > 0 { PollFlags::OUT } else { PollFlags::empty() };
     PollFd::new(&lane.lane, PollFlags::IN | writing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_producers_take_turns_each_in_its_partition_with_its_own_sequence() {
+        let mut many = Identity::Many { first: 100, count: 3, sent: 0 };
+        let turns: Vec<_> = (0..5).filter_map(|_| many.take_turn(2, 4)).collect();
+        let seen: Vec<_> =
+            turns.iter().map(|(place, producer)| (*place, producer.id, producer.base_sequence)).collect();
+        assert_eq!(seen, [(0, 100, 0), (1, 101, 0), (0, 102, 0), (0, 100, 4), (1, 101, 4)]);
+    }
 }

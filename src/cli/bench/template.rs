@@ -10,18 +10,20 @@ use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{BrokerId, FetchRequest, ProduceRequest};
+use model::IsolationLevel;
 
 use super::BenchError;
 use crate::cli::client::admin::topic_name;
 use crate::cli::client::compression::Codec;
 use crate::cli::client::connection::frame;
+use crate::cli::client::consumer;
 use crate::cli::client::record_batch::{BatchBuilder, CRC_FROM, HEADER_BYTES, Producer};
 
 /// Where a frame has its correlation id: after size, key and version.
-const CORRELATION_ID: usize = 8;
+pub(super) const CORRELATION_ID: usize = 8;
 /// Where a batch has its CRC, its attributes' and its producer's fields.
-const CRC: usize = 17;
-const PRODUCER_ID: usize = 43;
+pub(super) const CRC: usize = 17;
+pub(super) const PRODUCER_ID: usize = 43;
 
 /// Numbers that stand where a request is patched; nothing else in a head looks like them.
 const PARTITION_MARK: i32 = 0x5a17_c3e9;
@@ -47,7 +49,7 @@ impl BatchShape {
     }
 
     /// A batch of this shape. Values are pseudo-random letters with a common beginning, so that codecs find a little.
-    fn encode(self, timestamp: i64) -> Result<Vec<u8>, String> {
+    pub(super) fn encode(self, timestamp: i64) -> Result<Vec<u8>, String> {
         const ALPHABET: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .";
         let mut builder = BatchBuilder::default();
         let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -146,6 +148,8 @@ pub(super) struct FetchShape {
     pub(super) bytes_max: i32,
     /// How long a broker may hold a request without data.
     pub(super) wait_ms: i32,
+    /// What it may see.
+    pub(super) isolation: IsolationLevel,
 }
 
 /// A Fetch request of one partition, ready but for its correlation id, partition and offset.
@@ -171,6 +175,7 @@ impl FetchTemplate {
             .with_max_wait_ms(shape.wait_ms)
             .with_min_bytes(1)
             .with_max_bytes(shape.bytes_max)
+            .with_isolation_level(consumer::wire(shape.isolation))
             .with_session_epoch(-1)
             .with_topics(vec![FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![partition])]);
         let frame = frame(&request, version, 0).map_err(BenchError::Template)?;
@@ -190,11 +195,11 @@ impl FetchTemplate {
     }
 }
 
-fn find(within: &[u8], what: &[u8]) -> Option<usize> {
+pub(super) fn find(within: &[u8], what: &[u8]) -> Option<usize> {
     within.windows(what.len()).position(|window| window == what)
 }
 
-fn patch(buffer: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn patch(buffer: &mut [u8], at: usize, bytes: &[u8]) {
     if let Some(place) = buffer.get_mut(at..at + bytes.len()) {
         place.copy_from_slice(bytes);
     }

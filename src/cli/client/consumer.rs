@@ -232,7 +232,8 @@ fn is_abort(batch: &Batch) -> Result<bool, ClientError> {
     Ok(matches!(key, Some([_, _, 0, 0, ..])))
 }
 
-const fn wire(isolation: IsolationLevel) -> i8 {
+/// The wire's number.
+pub(crate) const fn wire(isolation: IsolationLevel) -> i8 {
     match isolation {
         IsolationLevel::ReadUncommitted => 0,
         IsolationLevel::ReadCommitted => 1,

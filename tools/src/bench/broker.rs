@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
+
 use super::{Failure, kafka};
 
 /// Whose broker.
@@ -66,8 +68,8 @@ impl Brokers {
         self.start_with(kind, name, &[])
     }
 
-    /// As [`Self::start`]; those of `settings` that are for this kind are in the broker's configuration.
-    pub(super) fn start_with(&self, kind: Kind, name: &str, settings: &[(Kind, &str)]) -> Result<Broker, Failure> {
+    /// As [`Self::start`], with `settings` in the broker's configuration.
+    pub(super) fn start_with(&self, kind: Kind, name: &str, settings: &[&str]) -> Result<Broker, Failure> {
         let dir = self.dir.join(match kind {
             Kind::Ours => format!("ours-{name}"),
             Kind::Peer => format!("peer-{name}"),
@@ -75,9 +77,9 @@ impl Brokers {
         drop(std::fs::remove_dir_all(&dir));
         std::fs::create_dir_all(&dir).map_err(|source| Failure::Io { what: dir.display().to_string(), source })?;
         let address = free_address()?;
-        let settings = settings.iter().filter(|(whose, _)| *whose == kind).map(|(_, setting)| *setting);
         // The files of a finished run must not fill the disk of the next.
-        let common: Vec<&str> = std::iter::once("log.segment.delete.delay.ms=1000").chain(settings).collect();
+        let common: Vec<&str> =
+            std::iter::once("log.segment.delete.delay.ms=1000").chain(settings.iter().copied()).collect();
         match kind {
             Kind::Ours => write(&dir.join(PROPERTIES), &common.join("\n"))?,
             Kind::Peer => kafka::format(&self.root, &dir, (address, address), &common.join("\n"))?,
@@ -88,6 +90,11 @@ impl Brokers {
     /// Kills a broker and starts it again on the same data.
     pub(super) fn restart(&self, mut broker: Broker) -> Result<Broker, Failure> {
         broker.kill();
+        self.start_again(broker)
+    }
+
+    /// Starts a broker that has ended again on the same data.
+    pub(super) fn start_again(&self, mut broker: Broker) -> Result<Broker, Failure> {
         let (kind, dir, address) = (broker.kind, std::mem::take(&mut broker.dir), broker.address);
         self.launch(kind, dir, address)
     }
@@ -132,13 +139,26 @@ impl Broker {
             }
             let ended = self.process.try_wait().ok().flatten();
             if ended.is_some() || now().duration_since(begun) > START_LIMIT {
-                let log = std::fs::read_to_string(self.dir.join("server.log")).unwrap_or_default();
+                let log = self.log();
                 let end: Vec<&str> = log.lines().rev().take(5).collect();
                 let detail = format!("no answer from {}: {}", self.address, end.join(" | "));
                 return Err(Failure::Program { program: format!("{:?}", self.kind), detail });
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Ends the process as an operator does (SIGTERM), and waits until it is gone.
+    pub(super) fn stop(&mut self) -> Result<(), Failure> {
+        let io = |source| Failure::Io { what: "stopping a broker".to_owned(), source };
+        rustix::process::kill_process(Pid::from_child(&self.process), Signal::TERM)
+            .map_err(|error| io(error.into()))?;
+        self.process.wait().map(drop).map_err(io)
+    }
+
+    /// What it has written about itself.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("server.log")).unwrap_or_default()
     }
 
     /// Ends the process without a warning (`kill -9`).

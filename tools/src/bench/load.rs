@@ -14,6 +14,7 @@ pub(super) struct Timing {
     duration: u32,
     warmup: u32,
     warmup_bytes: Option<u64>,
+    log_bytes: u64,
 }
 
 impl Timing {
@@ -23,7 +24,7 @@ impl Timing {
             (Kind::Peer, 0) => (pace.peer_warmup.0, Some(pace.peer_warmup.1)),
             (Kind::Peer | Kind::Ours, _) => (pace.warmup, None),
         };
-        Self { duration: pace.duration, warmup, warmup_bytes }
+        Self { duration: pace.duration, warmup, warmup_bytes, log_bytes: pace.log_bytes }
     }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn run(
         format!("--warmup={}", timing.warmup),
         "--delete".to_owned(),
     ]);
+    args.extend(row.has_size().then(|| format!("--log-bytes={}", timing.log_bytes)));
     args.extend(timing.warmup_bytes.map(|bytes| format!("--warmup-bytes={bytes}")));
     bench(brokers, broker, args)
 }

@@ -13,7 +13,7 @@ mod single;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use broker::{Brokers, Kind};
+use broker::{Broker, Brokers, Kind};
 pub(crate) use broker::{build, now};
 use report::Report;
 use rows::{LOADS, Load};
@@ -22,7 +22,7 @@ use rows::{LOADS, Load};
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Rows to measure [default: all]
+    /// Rows to measure [default: all but compact-keys, which takes 10 GB of disk and many minutes]
     #[arg(value_name = "ROW")]
     rows: Vec<String>,
     /// Measure a real Kafka too, installed from published jars
@@ -90,6 +90,12 @@ struct Pace {
     peer_warmup: (u32, u64),
     /// Bytes in the log whose recovery is timed.
     recovery_bytes: u64,
+    /// Bytes in a log that is compacted.
+    log_bytes: u64,
+    /// Bytes of transactions that are read.
+    transaction_bytes: u64,
+    /// Producers that a partition has to remember.
+    producer_ids: u32,
     /// Seconds of idleness.
     idle: u32,
 }
@@ -115,10 +121,22 @@ const FULL: Pace = Pace {
     warmup: 2,
     peer_warmup: (60, 20_000_000_000),
     recovery_bytes: 10_000_000_000,
+    log_bytes: 1_000_000_000,
+    transaction_bytes: 300_000_000,
+    producer_ids: 1_000_000,
     idle: 30,
 };
-const QUICK: Pace =
-    Pace { rounds: 1, duration: 3, warmup: 1, peer_warmup: (10, 2_000_000_000), recovery_bytes: 500_000_000, idle: 5 };
+const QUICK: Pace = Pace {
+    rounds: 1,
+    duration: 3,
+    warmup: 1,
+    peer_warmup: (10, 2_000_000_000),
+    recovery_bytes: 500_000_000,
+    log_bytes: 100_000_000,
+    transaction_bytes: 20_000_000,
+    producer_ids: 100_000,
+    idle: 5,
+};
 
 /// Runs the task.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<(), Failure> {
@@ -158,17 +176,19 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<(), Failure> {
 
 /// Every contender runs the load in every round, on brokers that live as long as the row.
 fn load_row(brokers: &Brokers, pace: Pace, row: &'static Load, report: &mut Report) -> Result<(), Failure> {
-    let ours = brokers.start_with(Kind::Ours, row.name, row.settings)?;
-    let peer = if brokers.peer { Some(brokers.start_with(Kind::Peer, row.name, row.settings)?) } else { None };
+    let contenders = || row.contenders.iter().filter(|contender| brokers.peer || contender.kind == Kind::Ours);
+    let mut running: Vec<((Kind, &[&str]), Broker)> = Vec::new();
+    for contender in contenders() {
+        let wanted = (contender.kind, contender.settings);
+        if running.iter().all(|(has, _)| *has != wanted) {
+            let name = format!("{}-{}", row.name, running.len());
+            running.push((wanted, brokers.start_with(contender.kind, &name, contender.settings)?));
+        }
+    }
     for round in 0..pace.rounds {
-        for contender in row.contenders {
-            let broker = match contender.kind {
-                Kind::Ours => &ours,
-                Kind::Peer => match &peer {
-                    Some(peer) => peer,
-                    None => continue,
-                },
-            };
+        for contender in contenders() {
+            let mine = running.iter().find(|(has, _)| *has == (contender.kind, contender.settings));
+            let Some((_, broker)) = mine else { continue };
             let result = load::run(brokers, broker, row, contender, &load::Timing::of(pace, contender.kind, round))?;
             eprintln!("  round {}, {}: {}", round + 1, contender.name, row.metric.show(&result));
             report.add(row, contender, result);
@@ -182,5 +202,23 @@ fn wanted(rows: &[String]) -> Result<Vec<String>, Failure> {
     if let Some(unknown) = rows.iter().find(|row| known().all(|name| name != row.as_str())) {
         return Err(Failure::NoSuchRow(unknown.clone(), known().collect::<Vec<_>>().join(", ")));
     }
-    Ok(if rows.is_empty() { known().map(str::to_owned).collect() } else { rows.to_vec() })
+    let by_default = || {
+        let singles = single::ROWS.iter().filter(|row| !row.only_if_named);
+        LOADS.iter().map(|row| row.name).chain(singles.map(|row| row.name))
+    };
+    Ok(if rows.is_empty() { by_default().map(str::to_owned).collect() } else { rows.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_take_long_run_when_they_are_named() {
+        let all = wanted(&[]).unwrap();
+        assert!(all.iter().any(|row| row == "txn-one"));
+        assert!(all.iter().all(|row| row != "compact-keys"));
+        assert_eq!(wanted(&["compact-keys".to_owned()]).unwrap(), ["compact-keys"]);
+        assert!(matches!(wanted(&["compact-key".to_owned()]), Err(Failure::NoSuchRow(_, _))));
+    }
 }

@@ -1,4 +1,7 @@
-//! Rows that are no load: the start on an empty directory, doing nothing, and the recovery after `kill -9`.
+//! Rows that are no load: the start on an empty directory, doing nothing, the recovery after `kill -9`, and what else has a figure
+//! of its own.
+
+mod transactions;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,9 @@ enum Work {
     Idle,
     Recovery,
     GroupLoad,
+    ReadCommitted,
+    ProducerIds,
+    CompactKeys,
 }
 
 /// One row.
@@ -26,6 +32,8 @@ pub(super) struct Single {
     pub(super) title: &'static str,
     /// What the project wants.
     pub(super) goal: &'static str,
+    /// Whether it is left out unless it is asked for.
+    pub(super) only_if_named: bool,
     work: Work,
 }
 
@@ -35,25 +43,50 @@ pub(super) const ROWS: &[Single] = &[
         name: "start",
         title: "from the start on an empty directory to the first answer, ms",
         goal: "under 100 ms",
+        only_if_named: false,
         work: Work::Start,
     },
     Single {
         name: "idle",
         title: "after the start, without clients: resident memory, share of a core",
         goal: "under 20 MiB, under 0.1 %",
+        only_if_named: false,
         work: Work::Idle,
     },
     Single {
         name: "recovery",
         title: "from the start after kill -9 with one large partition until its offsets are served, ms",
         goal: "under 2 s with 10 GB",
+        only_if_named: false,
         work: Work::Recovery,
     },
     Single {
         name: "group-load",
         title: "from the start after kill -9 with 10,000 groups and a million offsets until every coordinator took a commit, ms",
         goal: "under 5 s",
+        only_if_named: false,
         work: Work::GroupLoad,
+    },
+    Single {
+        name: "read-committed",
+        title: "fetching transactions of ten 1 KiB records, of which a tenth was aborted: read_committed in percent of read_uncommitted",
+        goal: "more than 95 %",
+        only_if_named: false,
+        work: Work::ReadCommitted,
+    },
+    Single {
+        name: "producer-ids",
+        title: "producer ids in one partition: resident memory for each, from the start after a clean stop until the end of the log is served",
+        goal: "under 200 bytes, under 5 s",
+        only_if_named: false,
+        work: Work::ProducerIds,
+    },
+    Single {
+        name: "compact-keys",
+        title: "cleaning a log of 80 million records of 50 million keys: most resident memory, cleanings, time",
+        goal: "under 1 GiB",
+        only_if_named: true,
+        work: Work::CompactKeys,
     },
 ];
 
@@ -66,6 +99,9 @@ pub(super) fn run(brokers: &Brokers, pace: Pace, row: &'static Single, report: &
             Work::Idle => idle(brokers, pace, *kind)?,
             Work::Recovery => recovery(brokers, pace, *kind)?,
             Work::GroupLoad => group_load(brokers, *kind)?,
+            Work::ReadCommitted => transactions::read_committed(brokers, pace, *kind)?,
+            Work::ProducerIds => transactions::producer_ids(brokers, pace, *kind)?,
+            Work::CompactKeys => transactions::compact_keys(brokers, *kind)?,
         };
         eprintln!("  {kind:?}: {text}");
         report.add_single(row, *kind, text);
@@ -90,7 +126,7 @@ fn idle(brokers: &Brokers, pace: Pace, kind: Kind) -> Result<String, Failure> {
     std::thread::sleep(Duration::from_secs(u64::from(pace.idle)));
     // A tick is 10 ms: a share of a core in percent is ticks per second.
     let share = f64::from(ticks(&broker)? - before) / f64::from(pace.idle);
-    let resident = resident_mib(&broker)?;
+    let resident = resident_kib(&broker)? / 1024;
     Ok(format!("{resident} MiB, {share:.2} %"))
 }
 
@@ -102,7 +138,7 @@ fn recovery(brokers: &Brokers, pace: Pace, kind: Kind) -> Result<String, Failure
     let filled = load::bench(brokers, &broker, args)?;
     let begun = now();
     let broker = brokers.restart(broker)?;
-    let ms = served(brokers, &broker, begun, &filled)?;
+    let ms = served(brokers, &broker, "large", begun, &filled)?;
     let bytes = filled.get("bytes").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
     Ok(format!("{ms} ms ({:.1} GB)", bytes / 1e9))
 }
@@ -120,8 +156,14 @@ fn group_load(brokers: &Brokers, kind: Kind) -> Result<String, Failure> {
 }
 
 /// Waits until the partition's end is served and is where it was; milliseconds since `begun`.
-fn served(brokers: &Brokers, broker: &Broker, begun: Instant, filled: &serde_json::Value) -> Result<u128, Failure> {
-    let args = ["topic", "describe", "large", "--output=json"].map(str::to_owned);
+pub(super) fn served(
+    brokers: &Brokers,
+    broker: &Broker,
+    topic: &str,
+    begun: Instant,
+    filled: &serde_json::Value,
+) -> Result<u128, Failure> {
+    let args = ["topic", "describe", topic, "--output=json"].map(str::to_owned);
     let args: Vec<String> = args.into_iter().chain([format!("--bootstrap-server={}", broker.address)]).collect();
     let described = loop {
         match load::tidelog(brokers, &args) {
@@ -136,8 +178,10 @@ fn served(brokers: &Brokers, broker: &Broker, begun: Instant, filled: &serde_jso
     if end == expected {
         return Ok(ms);
     }
-    let detail =
-        format!("the log ended at {expected} and ends at {end} after kill -9: {}", json!(broker.kind == Kind::Ours));
+    let detail = format!(
+        "the log ended at {expected} and ends at {end} after the restart: {}",
+        json!(broker.kind == Kind::Ours)
+    );
     Err(Failure::Program { program: format!("{:?}", broker.kind), detail })
 }
 
@@ -153,9 +197,10 @@ fn ticks(broker: &Broker) -> Result<u32, Failure> {
     Ok(fields.filter_map(|field| field.parse::<u32>().ok()).sum())
 }
 
-fn resident_mib(broker: &Broker) -> Result<u64, Failure> {
+/// Resident memory now, in KiB.
+pub(super) fn resident_kib(broker: &Broker) -> Result<u64, Failure> {
     let status = proc(broker, "status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    Ok(kib.unwrap_or(0) / 1024)
+    Ok(kib.unwrap_or(0))
 }

@@ -4,11 +4,13 @@ use kafka_protocol::messages::OffsetCommitRequest;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use serde_json::json;
 
+use super::super::answer::answer_to;
+use super::super::coordinators::{Coordinated, by_coordinator, names};
 use super::super::report::Report;
 use super::super::run::{self, Work};
 use super::super::{BenchError, target};
 use super::calls::{CallLane, Calls, Pace};
-use super::{CommitLoad, answer_to, by_coordinator, group_id, lanes, names};
+use super::{CommitLoad, group_id, lanes};
 use crate::cli::ClientArgs;
 use crate::cli::client::admin::{text, topic_name};
 use crate::cli::client::connection::frame;
@@ -22,7 +24,7 @@ pub(in super::super) fn run(client: &ClientArgs, load: &CommitLoad) -> Result<Re
     target::prepare(&mut cluster, &load.common)?;
     let deadline = cluster.deadline();
     let version = cluster.version::<OffsetCommitRequest>(OFFSET_COMMIT_HIGHEST, deadline)?;
-    let found = by_coordinator(&mut cluster, &names(load.groups.max(u32::from(load.committers))))?;
+    let found = by_coordinator(&mut cluster, Coordinated::Group, &names(load.groups.max(u32::from(load.committers))))?;
     let mut connections = Vec::new();
     for (node, groups) in lanes(found, load.committers) {
         let frames = groups.iter().map(|group| commit(load, group, version)).collect::<Result<_, _>>()?;

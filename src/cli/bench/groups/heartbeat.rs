@@ -5,13 +5,15 @@ use std::time::Duration;
 use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, HeartbeatRequest};
 use serde_json::{Value, json};
 
+use super::super::answer::answer_to;
+use super::super::coordinators::{Coordinated, by_coordinator, names};
 use super::super::report::{Report, float};
 use super::super::run::{self, Work};
 use super::super::usage;
 use super::super::{BenchError, target};
 use super::calls::{CallLane, Calls, ErrorOf, Pace};
 use super::member::{CONSUMER_HEARTBEAT_HIGHEST, HEARTBEAT_HIGHEST, Member};
-use super::{HeartbeatLoad, Protocol, answer_to, by_coordinator, lanes, names};
+use super::{HeartbeatLoad, Protocol, lanes};
 use crate::cli::client::Cluster;
 use crate::cli::client::connection::{Connection, frame};
 use crate::cli::{ClientArgs, output};
@@ -28,7 +30,7 @@ pub(in super::super) fn run(client: &ClientArgs, load: &HeartbeatLoad) -> Result
             (cluster.version::<ConsumerGroupHeartbeatRequest>(highest, deadline)?, consumer_error)
         }
     };
-    let found = by_coordinator(&mut cluster, &names(load.groups))?;
+    let found = by_coordinator(&mut cluster, Coordinated::Group, &names(load.groups))?;
     let first = client.bootstrap_server.first().and_then(|address| usage::listener(address));
     let resident = || load.common.broker_pid.or(first).and_then(usage::of).map(|usage| usage.resident_bytes);
     let before = resident();

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::super::control::{Control, Phase, Tally};
+use super::super::coordinators::{Coordinated, by_coordinator, names};
 use super::super::report::Report;
 use super::super::run::{self, Work};
 use super::super::{BenchError, target};
 use super::member::Member;
-use super::{JoinLoad, Protocol, by_coordinator, names};
+use super::{JoinLoad, Protocol};
 use crate::cli::ClientArgs;
 use crate::cli::client::connection::Connection;
 use crate::cli::time::{self, Deadline};
@@ -21,7 +22,7 @@ use crate::cli::time::{self, Deadline};
 pub(in super::super) fn run(client: &ClientArgs, load: &JoinLoad) -> Result<Report, BenchError> {
     let mut cluster = client.cluster();
     target::prepare(&mut cluster, &load.common)?;
-    let found = by_coordinator(&mut cluster, &names(1))?;
+    let found = by_coordinator(&mut cluster, Coordinated::Group, &names(1))?;
     let Some((node, group)) = found.iter().find_map(|(node, groups)| Some((node, groups.first()?))) else {
         return Err(BenchError::Protocol("the group has no coordinator".to_owned()));
     };

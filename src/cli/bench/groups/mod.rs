@@ -1,6 +1,6 @@
 //! Loads on the coordinators of groups: offset commits, heartbeats of many groups, and many members that join one group.
 //!
-//! Owns: their arguments, which broker coordinates which group, and the members' first steps. Does not know what is measured
+//! Owns: their arguments, and the members' first steps. Does not know what is measured
 //! (that is `run`) nor how a broker coordinates.
 
 mod calls;
@@ -11,25 +11,16 @@ mod member;
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use clap::{Args, ValueEnum};
-use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, ResponseHeader};
-use kafka_protocol::protocol::{Decodable as _, HeaderVersion as _, Request};
+use kafka_protocol::messages::GroupId;
 use model::ErrorCode;
 
 use super::{BenchError, CommonArgs};
 use crate::cli::client::admin::text;
-use crate::cli::client::cluster::To;
-use crate::cli::client::{ClientError, Cluster};
 
 pub(super) use commit::run as run_commit;
 pub(super) use heartbeat::run as run_heartbeat;
 pub(super) use join::run as run_join;
-
-/// The highest version of `FindCoordinator` that is used: batches of groups since version 4.
-const FIND_COORDINATOR_HIGHEST: i16 = 4;
-/// Groups that one request asks for.
-const FOUND_AT_ONCE: usize = 1000;
 
 /// Members that commit offsets, outside of any generation.
 #[derive(Clone, Debug, Args)]
@@ -94,34 +85,6 @@ pub(super) enum Protocol {
     Consumer,
 }
 
-/// The names of `count` groups that no earlier run has used.
-fn names(count: u32) -> Vec<String> {
-    let run = crate::cli::time::wall_ms();
-    (0..count).map(|number| format!("tidelog-bench-{run}-{number}")).collect()
-}
-
-/// Groups by the broker that coordinates them; makes the coordinators' topic if there is none yet.
-fn by_coordinator(cluster: &mut Cluster, groups: &[String]) -> Result<BTreeMap<i32, Vec<String>>, BenchError> {
-    let mut found: BTreeMap<i32, Vec<String>> = BTreeMap::new();
-    for groups in groups.chunks(FOUND_AT_ONCE) {
-        let keys = groups.iter().map(|group| text(group)).collect();
-        let request = FindCoordinatorRequest::default().with_coordinator_keys(keys);
-        let answer = cluster.retry(|cluster, deadline| {
-            let answer = cluster.call(To::Any, &request, FIND_COORDINATOR_HIGHEST, deadline)?;
-            for coordinator in &answer.coordinators {
-                ClientError::check(coordinator.error_code, || format!("group {}", coordinator.key.as_str()))?;
-            }
-            // What is known of the brokers' addresses comes with metadata.
-            cluster.metadata(Some(&[]), false, deadline)?;
-            Ok(answer)
-        })?;
-        for coordinator in answer.coordinators {
-            found.entry(coordinator.node_id.0).or_default().push(coordinator.key.to_string());
-        }
-    }
-    Ok(found)
-}
-
 /// Divides the groups of each broker among its part of `connections`.
 fn lanes(found: BTreeMap<i32, Vec<String>>, connections: u16) -> Vec<(i32, Vec<String>)> {
     let brokers = found.len().max(1);
@@ -136,14 +99,6 @@ fn lanes(found: BTreeMap<i32, Vec<String>>, connections: u16) -> Vec<(i32, Vec<S
 
 fn group_id(name: &str) -> GroupId {
     GroupId(text(name))
-}
-
-/// Reads an answer, from its header on.
-fn answer_to<R: Request>(frame: &[u8], version: i16) -> Result<R::Response, BenchError> {
-    let mut frame = Bytes::copy_from_slice(frame);
-    ResponseHeader::decode(&mut frame, R::Response::header_version(version))
-        .and_then(|_| R::Response::decode(&mut frame, version))
-        .map_err(|error| BenchError::Protocol(error.to_string()))
 }
 
 /// Fails unless the code says that all is well.
