@@ -14,6 +14,7 @@ mod net;
 mod partitions;
 mod server;
 mod telemetry;
+mod throttle;
 
 use std::process::ExitCode;
 

@@ -109,9 +109,10 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     let background =
         Background::start(Arc::clone(&parts.registry), parts.clock, &config, leftovers).map_err(ServeError::System)?;
     let endpoint = metrics_socket.map(|socket| start_endpoint(socket, &config, &broker, &stopping)).transpose()?;
+    let pace = Arc::new(listener::Pace::new(parts.clock, config.max_connection_creation_rate));
     let mut accepts = tokio::task::JoinSet::new();
     for (index, socket) in sockets.into_iter().enumerate() {
-        accepts.spawn(listener::accept(socket, index, Arc::clone(&loops), stopping.clone()));
+        accepts.spawn(listener::accept(socket, index, Arc::clone(&loops), Arc::clone(&pace), stopping.clone()));
     }
     info!(data = %dir.display(), listeners = ?addresses, cluster_id = broker.cluster_id, "Kafka Server started");
     on_ready(&Ready { addresses, dir });

@@ -13,10 +13,10 @@ use model::{PartitionIndex, TopicId};
 use storage::{CleanError, CleanOptions, Cleanable};
 use tracing::{error, info, warn};
 
-use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::partitions::{CleanerSettings, Partition, Registry};
 use crate::telemetry::LastCleaning;
+use crate::throttle::Throttle;
 
 type LogKey = (TopicId, PartitionIndex);
 

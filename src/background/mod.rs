@@ -6,7 +6,6 @@
 mod cleaner;
 mod retention;
 mod retention_clock;
-mod throttle;
 
 use std::io;
 use std::sync::Arc;

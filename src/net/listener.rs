@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -11,6 +11,8 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::event_loop::EventLoops;
+use crate::clock::Clock;
+use crate::throttle::Throttle;
 
 /// Connections that the kernel keeps for us until they are accepted (`socket.listen.backlog.size`).
 const BACKLOG: i32 = 1024;
@@ -48,12 +50,38 @@ impl Bound {
     }
 }
 
+/// How fast connections are taken, over all listeners.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    clock: Clock,
+    /// `max.connection.creation.rate`: connections in a second; those beyond wait in the kernel's queue.
+    rate_max: i32,
+    throttle: Mutex<Throttle>,
+}
+
+impl Pace {
+    /// So many connections in a second.
+    pub(crate) fn new(clock: Clock, rate_max: i32) -> Self {
+        Self { clock, rate_max, throttle: Mutex::new(Throttle::new(clock.tick())) }
+    }
+
+    /// The pause after a connection.
+    fn after_one(&self) -> Duration {
+        if self.rate_max == i32::MAX {
+            return Duration::ZERO;
+        }
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        Duration::from_millis(throttle.note(1, f64::from(self.rate_max), self.clock.tick()))
+    }
+}
+
 /// Accepts until `stopping` says so.
 /// Connections are told the advertised address of the listener with this `index`.
 pub(crate) async fn accept(
     listener: TcpListener,
     index: usize,
     loops: Arc<EventLoops>,
+    pace: Arc<Pace>,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
@@ -62,11 +90,21 @@ pub(crate) async fn accept(
             accepted = listener.accept() => accepted,
             _ = stopping.changed() => return,
         };
-        match accepted {
-            Ok((stream, remote)) => loops.take(stream, remote, index).await,
+        let pause = match accepted {
+            Ok((stream, remote)) => {
+                loops.take(stream, remote, index).await;
+                pace.after_one()
+            }
             Err(error) => {
                 warn!(%error, "accept failed");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                ACCEPT_PAUSE
+            }
+        };
+        if !pause.is_zero() {
+            // Cancel-safe: a timer holds nothing.
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stopping.changed() => return,
             }
         }
     }

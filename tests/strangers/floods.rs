@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::num::u64_from_usize;
 use protocol::messages::api_versions::ApiVersionsRequest;
@@ -94,6 +94,19 @@ fn send_all_at_once(connections: &[Connection], sent: &AtomicU64) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+#[test]
+fn connections_are_taken_no_faster_than_asked_for() {
+    const RATE: u32 = 40;
+    let victim = Victim::start(&[&format!("max.connection.creation.rate={RATE}")]);
+    let start = Instant::now();
+    for _ in 0..=RATE {
+        Connection::open(victim.address()).ask(0, &ApiVersionsRequest::default());
+    }
+    // The last one comes behind the pauses after all others.
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    victim.finish();
 }
 
 /// This process opens as many files as the broker.

@@ -213,6 +213,9 @@ config_table! {
         /// or a start with a wrong one, records are deleted at this pace and not all at once. Not a key of Kafka's.
         log_retention_clock_pace_max: i32 = "log.retention.clock.pace.max", default 24, valid AtLeast(1);
 
+        /// Connections that are taken in a second, over all listeners; those beyond wait, and are taken evenly.
+        max_connection_creation_rate: i32 = "max.connection.creation.rate", default i32::MAX, valid AtLeast(1);
+
         /// Connections that are open at once, over all listeners; one more is closed at once.
         max_connections: i32 = "max.connections", default i32::MAX, valid AtLeast(0);
 

@@ -1,24 +1,24 @@
-//! Keeps the bytes of a second below a bound, on average.
+//! Keeps what comes in a second, bytes or connections, below a bound on average.
 
 use model::Tick;
 
 /// What came longer ago does not count.
 const WINDOW_MS: u64 = 1_000;
 
-/// Bytes of the last moment.
+/// What came in the last moment.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     since: Tick,
-    bytes: u64,
+    count: u64,
 }
 
 impl Throttle {
     /// Nothing has come yet.
-    pub(super) const fn new(now: Tick) -> Self {
-        Self { since: now, bytes: 0 }
+    pub(crate) const fn new(now: Tick) -> Self {
+        Self { since: now, count: 0 }
     }
 
-    /// Takes note of bytes; gives how long to pause so that no more than `per_second` come in a second, ms.
+    /// Takes note of what came; gives how long to pause so that no more than `per_second` come in a second, ms.
     #[expect(
         clippy::as_conversions,
         clippy::cast_possible_truncation,
@@ -26,16 +26,16 @@ impl Throttle {
         clippy::cast_sign_loss,
         reason = "a pause need not be exact; `as` saturates"
     )]
-    pub(super) fn note(&mut self, bytes: u64, per_second: f64, now: Tick) -> u64 {
-        self.bytes = self.bytes.saturating_add(bytes);
+    pub(crate) fn note(&mut self, count: u64, per_second: f64, now: Tick) -> u64 {
+        self.count = self.count.saturating_add(count);
         let elapsed = now.as_ms().saturating_sub(self.since.as_ms());
-        let due = (self.bytes as f64 * 1_000.0 / per_second.max(1.0)) as u64;
+        let due = (self.count as f64 * 1_000.0 / per_second.max(1.0)) as u64;
         if due > elapsed {
             return due - elapsed;
         }
         if elapsed >= WINDOW_MS {
             // Time in which little came is not saved up.
-            (self.since, self.bytes) = (now, 0);
+            (self.since, self.count) = (now, 0);
         }
         0
     }
