@@ -121,6 +121,10 @@ fn clean_one(cluster: &mut Cluster, load: &CompactLoad, topic: &str, broker: u32
     common.configs.push(("cleanup.policy".to_owned(), "delete".to_owned()));
     common.configs.push(("segment.bytes".to_owned(), load.segment_bytes.to_string()));
     target::prepare(cluster, &common)?;
+    // Offsets are what records follow from. A leader that has just been named may not know it yet, and is asked until it does.
+    if target::offsets(cluster, topic, LATEST)?.values().any(|end| *end != 0) {
+        return Err(BenchError::Template(format!("topic {topic} is not empty")));
+    }
     let leaders = cluster.retry(|cluster, deadline| cluster.leaders(topic, false, deadline))?;
     let node = leaders.first().map_or(-1, |leader| leader.leader);
     let deadline = cluster.deadline();
