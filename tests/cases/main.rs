@@ -32,4 +32,5 @@ mod records;
 mod support;
 mod telemetry;
 mod topic_configs;
+mod transaction_versions;
 mod transactions;
