@@ -79,12 +79,44 @@ fn connect_distributed_copies_a_file_while_workers_crash() {
     broker.finish();
 }
 
+/// The source writes what it has read, and how far it came, in one transaction (KIP-618).
+#[test]
+fn connect_reads_a_file_exactly_once_while_workers_and_the_broker_crash() {
+    let mut broker = Broker::start_with(TIDELOG, &settings(SESSION_MS));
+    let mut copy = Copy::new(&broker.address(), "exactly-once");
+    copy.of_workers.push(("exactly.once.source.support", "enabled".to_owned()));
+    copy.write(1000);
+    let mut worker = copy.start_worker();
+    worker.serves();
+    // Each read is a transaction, so that a crash comes in the middle of some.
+    let mut source = copy.source();
+    source.extend([("exactly.once.support", "required".to_owned()), ("batch.size", "20".to_owned())]);
+    worker.create(&source);
+    for lines in [200, 1200] {
+        copy.has_arrived(lines);
+        worker.application.crash();
+        if lines > 1000 && matches!(broker, Broker::Tidelog(..)) {
+            broker.kill();
+            broker.restart();
+        }
+        copy.write(1000);
+        worker = copy.start_worker();
+        worker.serves();
+    }
+    // What the task has read behind a full batch it holds back until there is more to read.
+    copy.has_arrived(2900);
+    worker.application.stop();
+    broker.finish();
+}
+
 /// Two files, and the topic between them.
 struct Copy {
     bootstrap: String,
     topic: String,
     dir: tempfile::TempDir,
     lines: usize,
+    /// What the workers of distributed mode have besides.
+    of_workers: Properties<'static>,
 }
 
 /// A worker of distributed mode.
@@ -101,7 +133,8 @@ impl Copy {
     fn new(bootstrap: &str, mode: &str) -> Self {
         let topic = format!("connect-{mode}-{}", std::process::id());
         topic::create(bootstrap, &topic, 1);
-        Self { bootstrap: bootstrap.to_owned(), topic, dir: tempfile::tempdir().unwrap(), lines: 0 }
+        let (dir, of_workers) = (tempfile::tempdir().unwrap(), Vec::new());
+        Self { bootstrap: bootstrap.to_owned(), topic, dir, lines: 0, of_workers }
     }
 
     fn path(&self, file: &str) -> String {
@@ -145,6 +178,23 @@ impl Copy {
         });
     }
 
+    /// Waits until so many lines have arrived in the topic at least; those that have are the file's, each once, in order.
+    #[track_caller]
+    fn has_arrived(&self, lines: usize) {
+        let mut found = 0;
+        wait_until("lines in the topic", LIMIT, || {
+            std::thread::sleep(Duration::from_millis(100));
+            let records = topic::read_all(&self.bootstrap, &self.topic, 1);
+            for (number, (_, value)) in records.iter().enumerate() {
+                let value: Value = serde_json::from_slice(value.as_ref().unwrap()).unwrap();
+                assert_eq!(value["payload"], format!("line {number} of the file"));
+            }
+            found = records.len();
+            assert!(found <= self.lines, "{found} lines of {}", self.lines);
+            found >= lines
+        });
+    }
+
     /// How many records the sink's group has committed.
     #[track_caller]
     fn committed(&self) -> i64 {
@@ -183,7 +233,7 @@ impl Copy {
     #[track_caller]
     fn start_worker(&self) -> Worker {
         let address = format!("127.0.0.1:{}", free_port());
-        let more = [
+        let mut more = vec![
             ("group.id", format!("{}-workers", self.topic)),
             ("session.timeout.ms", SESSION_MS.to_owned()),
             ("heartbeat.interval.ms", "500".to_owned()),
@@ -197,6 +247,7 @@ impl Copy {
             ("status.storage.replication.factor", "1".to_owned()),
             ("status.storage.partitions", "3".to_owned()),
         ];
+        more.extend_from_slice(&self.of_workers);
         let name = address.replace(':', "-");
         let file = self.worker_properties(&name, &address, &more);
         let mut command = java_application("org.apache.kafka.connect.cli.ConnectDistributed");

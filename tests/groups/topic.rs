@@ -7,6 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -70,24 +71,26 @@ pub(crate) fn committed(bootstrap: &str, group: &str, topic: &str, partitions: i
 /// Key and value of a record.
 type Pair = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// Every record of a topic that is there now, partition by partition.
+/// Every record of a topic that is there now, partition by partition; of transactions those that were committed.
 #[track_caller]
 pub(crate) fn read_all(bootstrap: &str, topic: &str, partitions: i32) -> Vec<Pair> {
     let consumer = consumer(bootstrap, "unused");
     let mut records = Vec::new();
     for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, LIMIT).unwrap();
         let mut assigned = TopicPartitionList::new();
-        assigned.add_partition_offset(topic, partition, Offset::Offset(low)).unwrap();
+        assigned.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         consumer.assign(&assigned).unwrap();
-        let mut next = low;
         wait_until("the records of a topic", LIMIT, || {
-            while let Some(message) = (next < high).then(|| consumer.poll(Duration::from_millis(100))).flatten() {
-                let message = message.unwrap();
-                records.push((message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec)));
-                next = message.offset() + 1;
+            loop {
+                match consumer.poll(Duration::from_millis(500)) {
+                    Some(Ok(message)) => {
+                        records.push((message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec)));
+                    }
+                    Some(Err(KafkaError::PartitionEOF(_))) => return true,
+                    Some(Err(error)) => panic!("{topic}-{partition}: {error}"),
+                    None => return false,
+                }
             }
-            next >= high
         });
     }
     records
@@ -106,6 +109,7 @@ fn consumer(bootstrap: &str, group: &str) -> BaseConsumer {
         .set("bootstrap.servers", bootstrap)
         .set("group.id", group)
         .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .create()
         .unwrap()
