@@ -14,8 +14,10 @@ pub enum Bug {
     ServesAboveHighWatermark,
     /// Committed offsets are answered when they are decided, not when they are durable.
     CommitsInMemory,
-    /// A producer id is given away before it is noted.
+    /// Producer ids are given away before they are noted, and some are never.
     ProducerIdsInMemory,
+    /// Of what a groups' shard decides a record is not appended.
+    AGroupsRecordIsForgotten,
     /// Readers of committed records are not held up by open transactions.
     LastStableIsHighWatermark,
     /// One of the aborted transactions of an answer is not named.
@@ -40,13 +42,14 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, and the checks of which at least one must find each.
-    pub const ALL: [(Self, &[&str]); 16] = [
+    pub const ALL: [(Self, &[&str]); 17] = [
         (Self::AnswersBeforeSync, &["sends", "readings", "watermarks"]),
         (Self::OffsetOffByOne, &["sends"]),
         (Self::ForgetsProducersAtStart, &["sends", "sequence"]),
         (Self::ServesAboveHighWatermark, &["readings", "offset"]),
         (Self::CommitsInMemory, &["offsets"]),
         (Self::ProducerIdsInMemory, &["sends"]),
+        (Self::AGroupsRecordIsForgotten, &["replay"]),
         (Self::LastStableIsHighWatermark, &["transactions"]),
         (Self::AnAbortIsNotNamed, &["transactions"]),
         (Self::MarkersAreSkipped, &["transactions", "watermarks", "liveness"]),

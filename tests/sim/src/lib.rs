@@ -108,9 +108,7 @@ async fn live(sim: &Sim) {
     clients.all_done().await;
     sim.sleep(SETTLE_US).await;
     read_everything(sim).await;
-    for unlike in sim.broker().map(|broker| broker.unlike_replay()).unwrap_or_default() {
-        sim.wrong(format!("replay: {unlike}"));
-    }
+    trouble::compare_with_replay(sim);
     trouble::restart(sim).await;
     read_everything(sim).await;
 }

@@ -16,6 +16,8 @@ pub(crate) const EVENTS: &str = "events";
 pub(crate) const OFFSETS: &str = "__consumer_offsets";
 /// Where transactions are kept.
 pub(crate) const TRANSACTIONS: &str = "__transaction_state";
+/// The group whose members share the topics.
+pub(crate) const MEMBERS: &str = "members";
 /// The transactional ids of all clients.
 pub(crate) const TRANSACTIONAL_IDS: [&str; 3] = ["tx-0", "tx-1", "tx-2"];
 /// Where the simulation's broker notes which producer ids it gave away.
@@ -52,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) transactions_have_keys: bool,
     pub(crate) readers: u64,
     pub(crate) committers: u64,
+    /// Members of one consumer group (KIP-848).
+    pub(crate) members: u64,
     /// Bytes of the map of keys in a cleaning: often too few for all keys.
     pub(crate) map_bytes_max: u64,
     /// Bytes of a cleaning's buffers.
@@ -89,9 +93,16 @@ impl Plan {
             transactions_have_keys: random.one_in(2),
             readers: random.between(1, 3),
             committers: random.between(1, 2),
+            members: random.between(0, 3),
             map_bytes_max: if random.one_in(3) { random.between(30, 300) } else { 1 << 16 },
             cleaning_buffer_size: usize::try_from(random.between(1, 8_000)).unwrap_or(1),
         }
+    }
+
+    /// How many clients there are; their numbers go from 1 up to it.
+    pub(crate) const fn clients(&self) -> u64 {
+        let producers = self.plain_producers + self.idempotent_producers + self.keyed_producers;
+        producers + self.transactional_producers + self.committers + self.members
     }
 
     /// All partitions of a topic.

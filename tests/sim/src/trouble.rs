@@ -57,7 +57,15 @@ pub(crate) async fn break_things(sim: &Sim) {
         if sim.executor.now_us() >= until_us {
             return;
         }
+        compare_with_replay(sim);
         break_one(sim).await;
+    }
+}
+
+/// Holds what the shards know against what their logs tell, at any moment.
+pub(crate) fn compare_with_replay(sim: &Sim) {
+    for unlike in sim.broker().map(|broker| broker.unlike_replay()).unwrap_or_default() {
+        sim.wrong(format!("replay: {unlike}"));
     }
 }
 

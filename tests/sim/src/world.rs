@@ -125,6 +125,7 @@ impl World {
     pub(crate) fn step(&self) -> bool {
         let Some(task) = self.executor.step() else { return false };
         let now_us = self.executor.now_us();
+        self.disk.set_time(self.now().time);
         let mut trace = self.trace.borrow_mut();
         trace.add(now_us);
         trace.add(task);

@@ -32,6 +32,7 @@ mod simulation {
         ("failing syncs", 100),
         ("failing writes", 100),
         ("full disks", 100),
+        ("heartbeats", 10_000),
         ("kills", 100),
         ("kills after a failure", 100),
         ("kills in the middle of something", 300),

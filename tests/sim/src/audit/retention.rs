@@ -30,10 +30,15 @@ pub(crate) fn deleted(batches: &[Stored], config: &TopicConfig, stretch: Stretch
     for batch in batches.iter().filter(|batch| batch.base_offset < start) {
         rest -= batch.size;
         let has_room = u64::try_from(config.retention_bytes).map_or(true, |limit| rest < limit);
-        if batch.last_offset >= from && is_young(batch) && has_room {
+        // What compaction has left without records is nobody's loss.
+        let is_loss = !batch.records.is_empty() && batch.last_offset >= from;
+        if is_loss && is_young(batch) && has_room {
             let offset = batch.base_offset;
+            let age_ms = now.ms_since(Timestamp::new(batch.max_timestamp));
+            let (limit_ms, limit) = (config.retention_ms, config.retention_bytes);
             return Some(format!(
-                "the start moves from {from} to {start}; the batch at {offset} is young, with {rest} bytes behind it"
+                "the start moves from {from} to {start}; the batch at {offset} is {age_ms} ms old, of {limit_ms}, and has {rest} \
+                 bytes behind it, of {limit}"
             ));
         }
     }

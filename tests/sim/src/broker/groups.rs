@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 
+use coordinator::group::event::{DescribeConsumerGroup, OffsetFetch};
 use coordinator::group::{Context, GroupEvent, GroupReply, GroupSettings, GroupShard, Topics};
 use coordinator::shard::{ReplayError, ReplyTo};
 use model::{Tick, TopicId};
 
 use super::Broker;
 use super::shard::{Decision, Machine};
-use crate::plan::Plan;
+use crate::plan::{MEMBERS, Plan};
 use crate::world::Sim;
 
 impl Machine for GroupShard {
@@ -49,6 +50,21 @@ impl Machine for GroupShard {
     fn on_report(&mut self, _sim: &Sim, report: Infallible) -> Decision<Self> {
         match report {}
     }
+}
+
+/// What can be asked about groups, so that the answers tell all that the simulation's clients made of them.
+pub(super) fn questions(plan: &Plan) -> Vec<GroupEvent> {
+    let members = DescribeConsumerGroup { group_id: MEMBERS.to_owned() };
+    let offsets = (1..=plan.clients()).map(|number| {
+        GroupEvent::OffsetFetch(OffsetFetch {
+            group_id: format!("group-{number}"),
+            member_epoch: -1,
+            topics: None,
+            require_stable: true,
+            ..OffsetFetch::default()
+        })
+    });
+    offsets.chain([GroupEvent::DescribeConsumerGroup(members)]).collect()
 }
 
 fn with_context<T>(sim: &Sim, act: impl FnOnce(&Context<'_>) -> T) -> T {

@@ -130,6 +130,16 @@ impl Broker {
                 }
             }
         }
+        for shard in &self.groups {
+            let Some(mut replayed) = shard.replayed() else { continue };
+            for question in groups::questions(&self.sim.plan) {
+                let again = shard::replies(&self.sim, &mut replayed, question.clone());
+                let live = shard.probe(question.clone());
+                if live.as_ref().is_some_and(|live| *live != again) {
+                    unlike.push(format!("{question:?} gets {live:?}, and {again:?} from what is replayed"));
+                }
+            }
+        }
         unlike
     }
 }

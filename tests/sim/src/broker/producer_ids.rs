@@ -58,6 +58,10 @@ impl ProducerIds {
             let (now, value) = (self.sim.now().time, noted.to_be_bytes());
             let record = NewRecord { timestamp: now, value: Some(&value), ..NewRecord::default() };
             let batch = BatchBuilder::new(record).map_err(|_| unavailable)?.build();
+            if self.sim.has(Bug::ProducerIdsInMemory) && self.sim.choose(|random| random.one_in(2)) {
+                self.upto.set(self.upto.get().max(noted));
+                continue;
+            }
             self.partition.append(&batch.checked(), now).map_err(|_| unavailable)?;
             let end = self.partition.log.log_end_offset();
             if !self.sim.has(Bug::ProducerIdsInMemory) {

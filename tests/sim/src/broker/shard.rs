@@ -14,6 +14,7 @@ use super::Broker;
 use super::partition::Partition;
 use crate::bugs::Bug;
 use crate::executor::Owner;
+use crate::plan::OFFSETS;
 use crate::signal::{Bell, Slot};
 use crate::world::Sim;
 
@@ -114,6 +115,14 @@ impl<M: Machine> ShardRuntime<M> {
         }
     }
 
+    /// What the shard replies to an event that must change nothing; `None` while there is none.
+    pub(super) fn probe(&self, event: M::Event) -> Option<Vec<M::Reply>> {
+        match &mut *self.state.borrow_mut() {
+            State::Active(shard) => Some(replies(&self.sim, shard.as_mut(), event)),
+            State::Loading | State::Closed => None,
+        }
+    }
+
     /// Loads the shard, and meets its deadlines.
     pub(super) async fn run(self: Rc<Self>) {
         loop {
@@ -181,7 +190,11 @@ impl<M: Machine> ShardRuntime<M> {
 
     /// Appends what was decided, and lets the answers go when it is durable.
     fn settle(self: &Rc<Self>, outcome: Decision<M>) {
-        let Outcome { records, replies, effects, .. } = outcome;
+        let Outcome { mut records, replies, effects, .. } = outcome;
+        let is_of_groups = self.partition.log.topic_partition().topic.as_str() == OFFSETS;
+        if is_of_groups && self.sim.has(Bug::AGroupsRecordIsForgotten) && self.sim.choose(|random| random.one_in(50)) {
+            records.pop();
+        }
         let now = self.sim.now().time;
         let records: Vec<NewRecord<'_>> = records
             .iter()
@@ -260,6 +273,16 @@ impl<M: Machine> ShardRuntime<M> {
             answer.put(Err(ErrorCode::CoordinatorNotAvailable));
         }
     }
+}
+
+/// What a shard replies to an event that must change nothing.
+pub(super) fn replies<M: Machine>(sim: &Sim, shard: &mut M, event: M::Event) -> Vec<M::Reply> {
+    // An address that nobody who waits has: those begin at 1.
+    let decision = shard.on_event(sim, event, ReplyTo(0));
+    if !decision.records.is_empty() || !decision.effects.is_empty() {
+        sim.wrong("replay: a question has changed a shard".to_owned());
+    }
+    decision.replies.into_iter().map(|(_, reply)| reply).collect()
 }
 
 /// One batch of these records; `None` if they do not fit.

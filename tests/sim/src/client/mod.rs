@@ -1,6 +1,7 @@
 //! The clients: each is a task, behaves as Kafka's Java client does, and notes what it did and saw.
 
 mod committer;
+mod member;
 mod producer;
 mod reader;
 mod transactional;
@@ -72,6 +73,9 @@ pub(crate) fn start(sim: &Sim) -> Rc<AtWork> {
     }
     for _ in 0..plan.committers {
         at_work.begin(sim, committer::run(Rc::clone(sim), next(), events.clone()));
+    }
+    for _ in 0..plan.members {
+        at_work.begin(sim, member::run(Rc::clone(sim), next()));
     }
     at_work
 }
