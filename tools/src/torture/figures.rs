@@ -1,5 +1,6 @@
 //! What a run has done, in numbers that can be summed over runs; and whether that is enough to prove anything.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -145,14 +146,6 @@ impl Figures {
         weak
     }
 
-    /// Appends these to a file of figures, a line a run.
-    pub(super) fn append(&self, path: &Path, seed: u64, broker: &str) -> Result<(), TortureError> {
-        let io = |source| TortureError::io(path, source);
-        let line = serde_json::json!({ "seed": seed, "broker": broker, "figures": self });
-        let mut file = File::options().create(true).append(true).open(path).map_err(io)?;
-        file.write_all(format!("{line}\n").as_bytes()).map_err(io)
-    }
-
     /// A line for each number that is not 0, and for those that must be.
     pub(super) fn lines(&self) -> Vec<String> {
         let Ok(serde_json::Value::Object(numbers)) = serde_json::to_value(self) else { return Vec::new() };
@@ -160,6 +153,37 @@ impl Figures {
         let shown =
             numbers.iter().filter(|(name, number)| number.as_u64() != Some(0) || zeros.contains(&name.as_str()));
         shown.map(|(name, number)| format!("{:>22}  {number}", name.replace('_', " "))).collect()
+    }
+}
+
+/// A round in a file of figures, a line each.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Round {
+    pub(super) seed: u64,
+    /// Whose broker.
+    pub(super) broker: String,
+    pub(super) figures: Figures,
+}
+
+impl Round {
+    /// Appends it to a file.
+    pub(super) fn append(&self, path: &Path) -> Result<(), TortureError> {
+        let io = |source| TortureError::io(path, source);
+        let line = serde_json::to_string(self).map_err(|error| io(error.into()))?;
+        let mut file = File::options().create(true).append(true).open(path).map_err(io)?;
+        file.write_all(format!("{line}\n").as_bytes()).map_err(io)
+    }
+
+    /// Those of a file, summed for each broker, with the seeds. A line that is cut off is none.
+    pub(super) fn sums(path: &Path) -> Result<BTreeMap<String, (Figures, Vec<u64>)>, TortureError> {
+        let text = std::fs::read_to_string(path).map_err(|source| TortureError::io(path, source))?;
+        let mut sums: BTreeMap<String, (Figures, Vec<u64>)> = BTreeMap::new();
+        for round in text.lines().filter_map(|line| serde_json::from_str::<Self>(line).ok()) {
+            let (sum, seeds) = sums.entry(round.broker).or_default();
+            sum.add(&round.figures);
+            seeds.push(round.seed);
+        }
+        Ok(sums)
     }
 }
 
@@ -192,5 +216,18 @@ mod tests {
         };
         assert_eq!(strong.weaknesses(), Vec::<String>::new());
         assert_eq!(Figures { unknown: 900_000, ..strong }.weaknesses().len(), 1);
+    }
+
+    #[test]
+    fn rounds_of_a_file_are_summed_for_each_broker() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("figures.jsonl");
+        for (seed, broker) in [(1, "tidelog"), (2, "Kafka"), (3, "tidelog")] {
+            let figures = Figures { kills: seed, ..Figures::default() };
+            Round { seed, broker: broker.to_owned(), figures }.append(&path).unwrap();
+        }
+        let sums = Round::sums(&path).unwrap();
+        assert_eq!(sums["tidelog"], (Figures { kills: 4, ..Figures::default() }, vec![1, 3]));
+        assert_eq!(sums["Kafka"].1, [2]);
     }
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use self::broker::Program;
 use self::checker::Violation;
-use self::figures::Figures;
+use self::figures::{Figures, Round};
 use self::nemesis::Trouble;
 use self::planted::Mistake;
 use self::round::{Outcome, Plan};
@@ -207,7 +207,8 @@ fn one(root: &Path, args: &Args, plan: &Plan, program: Program) -> Result<Figure
     say(&format!("{name}, seed {} on {}: {} s of trouble", plan.seed, plan.disk, plan.load.as_secs()));
     let Outcome { violations, figures } = round::run(root, &dir, plan, program)?;
     if let Some(results) = &args.results {
-        figures.append(results, plan.seed, &name)?;
+        let round = Round { seed: plan.seed, broker: name, figures: figures.clone() };
+        round.append(results)?;
     }
     for violation in &violations {
         say(&format!("{}: {}", violation.check, violation.what));
@@ -221,17 +222,10 @@ fn one(root: &Path, args: &Args, plan: &Plan, program: Program) -> Result<Figure
 }
 
 fn print_sum(results: &Path) -> Result<(), TortureError> {
-    let text = std::fs::read_to_string(results).map_err(|source| TortureError::io(results, source))?;
-    let mut sum = Figures::default();
-    for line in text.lines() {
-        let parsed = serde_json::from_str::<serde_json::Value>(line)
-            .and_then(|line| serde_json::from_value::<Figures>(line.get("figures").cloned().unwrap_or_default()));
-        match parsed {
-            Ok(figures) => sum.add(&figures),
-            Err(error) => say(&format!("a line is left out: {error}")),
-        }
+    for (broker, (sum, seeds)) in Round::sums(results)? {
+        let seeds: Vec<_> = seeds.iter().map(u64::to_string).collect();
+        say(&format!("{broker}, seeds {}\n{}", seeds.join(" "), sum.lines().join("\n")));
     }
-    say(&sum.lines().join("\n"));
     Ok(())
 }
 
