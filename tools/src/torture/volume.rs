@@ -132,7 +132,9 @@ impl Volume {
     /// Gives the room back.
     pub(super) fn free(&self) -> Result<(), TortureError> {
         let path = self.filler();
-        std::fs::remove_file(&path).map_err(|source| TortureError::io(&path, source))
+        // Synced, or the next power cut brings the file back, and with it the full disk.
+        let removed = std::fs::remove_file(&path).and_then(|()| File::open(&self.mount)?.sync_all());
+        removed.map_err(|source| TortureError::io(&path, source))
     }
 
     fn filler(&self) -> PathBuf {
