@@ -95,8 +95,8 @@ fn read_all(bytes: &[u8], record_size_max: u32) -> (Vec<Plain>, Option<RecordFau
         match records.next_record() {
             Ok(None) => return (read, None),
             Err(fault) => {
-                let of_head = heads.next_head().map(|_| ()).unwrap_err();
-                assert_eq!(std::mem::discriminant(&of_head), std::mem::discriminant(&fault));
+                // Not always the same fault: who reads the head alone comes upon what is wrong in another order.
+                assert!(heads.next_head().is_err(), "{fault}");
                 return (read, Some(fault));
             }
             Ok(Some(next)) => {
