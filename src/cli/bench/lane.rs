@@ -6,6 +6,9 @@ use std::io::{self, IoSlice, Read as _};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::BenchError;
 
@@ -150,4 +153,21 @@ impl AsFd for Lane {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Waits until a lane has something to read, or room for what it has to send, but no longer than `nap`; for each lane, whether it is
+/// worth reading.
+pub(super) fn poll_lanes<'a>(lanes: impl Iterator<Item = &'a Lane>, nap: Duration) -> Result<Vec<bool>, BenchError> {
+    let mut fds: Vec<PollFd<'_>> = lanes
+        .map(|lane| {
+            let writing = if lane.unsent() > 0 { PollFlags::OUT } else { PollFlags::empty() };
+            PollFd::new(lane, PollFlags::IN | writing)
+        })
+        .collect();
+    match poll(&mut fds, Timespec::try_from(nap).ok().as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(io::Error::from(error).into()),
+    }
+    let to_read = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
+    Ok(fds.iter().map(|fd| fd.revents().intersects(to_read)).collect())
 }

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::ProduceRequest;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
 use super::control::{Control, Phase, Schedule, Tally};
-use super::lane::Lane;
+use super::lane::{Lane, poll_lanes};
 use super::report::Report;
 use super::run::{self, Work};
 use super::template::{BatchShape, ProduceTemplate};
@@ -276,19 +275,11 @@ impl Worker<'_> {
 
     /// Waits for answers, for room in a socket, or for the next request to be due; takes the answers.
     fn wait(&mut self) -> Result<(), BenchError> {
-        let timeout = Timespec::try_from(self.nap()).ok();
-        let events: Vec<PollFlags> = {
-            let mut fds: Vec<PollFd<'_>> = self.lanes.iter().map(interest).collect();
-            match poll(&mut fds, timeout.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(std::io::Error::from(error).into()),
-            }
-            fds.iter().map(PollFd::revents).collect()
-        };
+        let readable = poll_lanes(self.lanes.iter().map(|lane| &lane.lane), self.nap())?;
         let now = time::now();
         let (template, version, control, tally) = (&self.template, self.version, self.control, &mut self.tally);
-        for (lane, events) in self.lanes.iter_mut().zip(events) {
-            if !events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+        for (lane, is_readable) in self.lanes.iter_mut().zip(readable) {
+            if !is_readable {
                 continue;
             }
             let mut expected = lane.expected();
@@ -321,11 +312,6 @@ impl Worker<'_> {
 
 fn room(lane: &ProduceLane, limit: usize, answered: bool) -> bool {
     if answered { lane.in_flight.len() < limit } else { lane.lane.unsent() < UNANSWERED_PIECES }
-}
-
-fn interest(lane: &ProduceLane) -> PollFd<'_> {
-    let writing = if lane.lane.unsent() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-    PollFd::new(&lane.lane, PollFlags::IN | writing)
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use model::ErrorCode;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::BenchError;
 use super::super::control::{Control, Phase, Schedule, Tally};
-use super::super::lane::Lane;
+use super::super::lane::{Lane, poll_lanes};
 use crate::cli::time;
 
 /// The longest sleep without looking at the phase.
@@ -143,20 +142,12 @@ impl Calls {
     }
 
     fn wait(&mut self, control: &Control, tally: &mut Tally) -> Result<(), BenchError> {
-        let timeout = Timespec::try_from(self.nap()).ok();
-        let events: Vec<PollFlags> = {
-            let mut fds: Vec<PollFd<'_>> = self.lanes.iter().map(interest).collect();
-            match poll(&mut fds, timeout.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(std::io::Error::from(error).into()),
-            }
-            fds.iter().map(PollFd::revents).collect()
-        };
+        let readable = poll_lanes(self.lanes.iter().map(|lane| &lane.lane), self.nap())?;
         let now = time::now();
         let (error_of, version) = (self.error_of, self.version);
         let repeats = !matches!(self.pace, Pace::Every(_));
-        for (lane, events) in self.lanes.iter_mut().zip(events) {
-            if !events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+        for (lane, is_readable) in self.lanes.iter_mut().zip(readable) {
+            if !is_readable {
                 continue;
             }
             let (in_flight, turn) = (&mut lane.in_flight, &mut lane.turn);
@@ -191,9 +182,4 @@ impl Calls {
 fn is_coming(code: i16) -> bool {
     let codes = [ErrorCode::CoordinatorLoadInProgress, ErrorCode::CoordinatorNotAvailable, ErrorCode::NotCoordinator];
     codes.iter().any(|coming| coming.code() == code)
-}
-
-fn interest(lane: &CallLane) -> PollFd<'_> {
-    let writing = if lane.lane.unsent() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-    PollFd::new(&lane.lane, PollFlags::IN | writing)
 }

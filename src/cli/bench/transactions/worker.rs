@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::{EndTxnRequest, ProduceRequest, ProducerId, TransactionalId};
 use model::ErrorCode;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::BenchError;
 use super::super::answer::answer_to;
 use super::super::control::{Control, Phase, Tally};
-use super::super::lane::Lane;
+use super::super::lane::{Lane, poll_lanes};
 use super::template::TransactionTemplate;
 use crate::cli::client::admin::text;
 use crate::cli::client::connection::frame;
@@ -169,19 +168,11 @@ impl<'run> Worker<'run> {
     fn wait(&mut self) -> Result<(), BenchError> {
         let due = self.lanes.iter().filter_map(|lane| lane.not_before).min();
         let nap = due.map_or(NAP, |due| due.saturating_duration_since(time::now()).min(NAP));
-        let timeout = Timespec::try_from(nap).ok();
-        let events: Vec<PollFlags> = {
-            let mut fds: Vec<PollFd<'_>> = self.lanes.iter().map(interest).collect();
-            match poll(&mut fds, timeout.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(std::io::Error::from(error).into()),
-            }
-            fds.iter().map(PollFd::revents).collect()
-        };
+        let readable = poll_lanes(self.lanes.iter().map(|lane| &lane.lane), nap)?;
         let now = time::now();
         let (control, tally, versions, retries) = (self.control, &mut self.tally, self.versions, &self.retries);
-        for (lane, events) in self.lanes.iter_mut().zip(events) {
-            if !events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+        for (lane, is_readable) in self.lanes.iter_mut().zip(readable) {
+            if !is_readable {
                 continue;
             }
             let ProducerLane { lane, template, identity, step, is_waiting, not_before, begun, ended, .. } = lane;
@@ -239,9 +230,4 @@ fn passes(code: i16) -> bool {
         ErrorCode::NotEnoughReplicas,
     ];
     codes.iter().any(|passing| passing.code() == code)
-}
-
-fn interest(lane: &ProducerLane) -> PollFd<'_> {
-    let writing = if lane.lane.unsent() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-    PollFd::new(&lane.lane, PollFlags::IN | writing)
 }
