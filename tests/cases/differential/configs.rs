@@ -9,7 +9,7 @@ const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
 /// Topic configs of ours that Kafka does not have.
-const OURS: [&str; 2] = ["flush.mode", "validate.compressed.records"];
+const OURS: [&str; 3] = ["flush.mode", "max.decompressed.batch.bytes", "validate.compressed.records"];
 
 /// Described configs by their names, without those that only ours has.
 pub(super) fn by_name(configs: &Value) -> Value {
