@@ -82,11 +82,11 @@ const GROWING: &[&str] = &[
 const STEADY: [&str; 2] =
     ["kafka_log_logcleaner_deadthreadcount", "kafka_server_replicamanager_partitionswithlatetransactionscount"];
 
-/// Compaction that looks around all the time, and takes a second for what it has here.
+/// Compaction that looks around all the time, and takes some seconds for what it has here.
 const COMPACTION: [&str; 3] = [
     "log.cleaner.backoff.ms=50",
     "log.cleaner.dedupe.buffer.size=2097152",
-    "log.cleaner.io.max.bytes.per.second=300000",
+    "log.cleaner.io.max.bytes.per.second=100000",
 ];
 
 /// The row that grows when a log is lost.
