@@ -30,6 +30,8 @@ pub(super) enum Kind {
 
 /// A batch that is not answered yet.
 struct Batch {
+    /// One more than that of the batch before it.
+    number: u64,
     ids: Vec<RecordId>,
     bytes: Vec<u8>,
     until_us: u64,
@@ -46,6 +48,8 @@ struct Producer {
     identity: Option<(ProducerId, ProducerEpoch)>,
     sequence: Sequence,
     in_flight: VecDeque<Batch>,
+    /// How many batches were made.
+    batches: u64,
     in_flight_max: u64,
     delivery_us: u64,
 }
@@ -71,6 +75,7 @@ pub(super) async fn run(sim: Sim, number: u64, kind: Kind, partition: TopicParti
         identity: None,
         sequence: Sequence::ZERO,
         in_flight: VecDeque::new(),
+        batches: 0,
         in_flight_max,
         delivery_us,
     };
@@ -111,11 +116,12 @@ impl Producer {
         }
     }
 
-    /// Not while one is sent again: the broker remembers five batches, from the oldest one that is not answered.
+    /// Not while one is sent again, and no more than the broker remembers: five batches, from the oldest one that is not answered,
+    /// with those behind it that are.
     fn may_send_more(&self) -> bool {
         let is_repeating = self.in_flight.iter().any(|batch| batch.was_sent && batch.pending.is_none());
-        let count = u64::try_from(self.in_flight.len()).unwrap_or(u64::MAX);
-        !self.sim.is_over.get() && !is_repeating && count < self.in_flight_max
+        let span = self.in_flight.front().map_or(0, |oldest| self.batches - oldest.number);
+        !self.sim.is_over.get() && !is_repeating && span < self.in_flight_max
     }
 
     fn new_batch(&mut self) -> Option<Batch> {
@@ -125,7 +131,10 @@ impl Producer {
             self.identity.map(|(id, epoch)| Stamp { id, epoch, sequence: self.sequence, is_transactional: false });
         self.sequence = self.sequence.advance(u32::try_from(count).unwrap_or(0));
         let bytes = records::encode(&outgoing, stamp, self.sim.now().time)?;
+        let number = self.batches;
+        self.batches += 1;
         Some(Batch {
+            number,
             ids: outgoing.iter().map(|record| record.id).collect(),
             bytes,
             until_us: self.sim.executor.now_us() + self.delivery_us,
