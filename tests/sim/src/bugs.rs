@@ -28,6 +28,10 @@ pub enum Bug {
     EndTxnEndsTheNext,
     /// Transactional batches are taken though nobody says that their transaction is open.
     NobodyVouches,
+    /// The offsets of a transaction count though it was aborted.
+    AbortedOffsetsCount,
+    /// The offsets of a transaction do not count though it was committed.
+    CommittedOffsetsAreDropped,
     /// Retention moves the start of a log to its end.
     RetentionDeletesTooMuch,
     /// Compaction goes through what is not stable yet.
@@ -42,7 +46,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, and the checks of which at least one must find each.
-    pub const ALL: [(Self, &[&str]); 17] = [
+    pub const ALL: [(Self, &[&str]); 19] = [
         (Self::AnswersBeforeSync, &["sends", "readings", "watermarks"]),
         (Self::OffsetOffByOne, &["sends"]),
         (Self::ForgetsProducersAtStart, &["sends", "sequence"]),
@@ -55,6 +59,8 @@ impl Bug {
         (Self::MarkersAreSkipped, &["transactions", "watermarks", "liveness"]),
         (Self::EndTxnEndsTheNext, &["transactions"]),
         (Self::NobodyVouches, &["transactions", "watermarks", "liveness"]),
+        (Self::AbortedOffsetsCount, &["processed"]),
+        (Self::CommittedOffsetsAreDropped, &["processed"]),
         (Self::RetentionDeletesTooMuch, &["retention"]),
         (Self::CleansAboveLastStable, &["cleaning"]),
         (Self::CleansWithoutAborts, &["transactions", "keys"]),

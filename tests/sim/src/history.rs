@@ -108,6 +108,35 @@ pub(crate) struct Fetched {
     pub(crate) known: Moment,
 }
 
+/// What a client that processes wants to be taken together: outputs, and how far it has read. See [`Transaction`].
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    pub(crate) processor: u64,
+    /// Its transaction, which the outputs name as well.
+    pub(crate) transaction: usize,
+    /// The next offset to read, of each partition that it names.
+    pub(crate) positions: Vec<(TopicPartition, i64)>,
+}
+
+/// From where a client that processes was told to go on; -1 for nowhere yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Position {
+    pub(crate) processor: u64,
+    pub(crate) partition: TopicPartition,
+    pub(crate) offset: i64,
+    pub(crate) began: Moment,
+    pub(crate) known: Moment,
+}
+
+/// Offsets that a client that processes could not read any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Skipped {
+    pub(crate) processor: u64,
+    pub(crate) partition: TopicPartition,
+    pub(crate) from: i64,
+    pub(crate) upto: i64,
+}
+
 /// Everything, in the order in which it happened.
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -119,6 +148,9 @@ pub(crate) struct History {
     pub(crate) transactions: Vec<Transaction>,
     pub(crate) commits: Vec<Commit>,
     pub(crate) fetched: Vec<Fetched>,
+    pub(crate) rounds: Vec<Round>,
+    pub(crate) positions: Vec<Position>,
+    pub(crate) skipped: Vec<Skipped>,
     pub(crate) producer_ids: Vec<i64>,
     /// What was seen to be wrong at once.
     pub(crate) wrong: Vec<String>,

@@ -122,4 +122,5 @@ async fn read_everything(sim: &Sim) {
             }
         }
     }
+    client::ask_positions(sim).await;
 }

@@ -18,7 +18,9 @@ pub(crate) const OFFSETS: &str = "__consumer_offsets";
 pub(crate) const TRANSACTIONS: &str = "__transaction_state";
 /// The group whose members share the topics.
 pub(crate) const MEMBERS: &str = "members";
-/// The transactional ids of all clients.
+/// The topic to which what was read of the events is written, once for each record.
+pub(crate) const PROCESSED: &str = "processed";
+/// The transactional ids of those who write only.
 pub(crate) const TRANSACTIONAL_IDS: [&str; 3] = ["tx-0", "tx-1", "tx-2"];
 /// Where the simulation's broker notes which producer ids it gave away.
 pub(crate) const PRODUCER_IDS: &str = "producer-ids";
@@ -56,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) committers: u64,
     /// Members of one consumer group (KIP-848).
     pub(crate) members: u64,
+    /// Clients that read, process and write, each a group of its own.
+    pub(crate) processors: u64,
     /// Bytes of the map of keys in a cleaning: often too few for all keys.
     pub(crate) map_bytes_max: u64,
     /// Bytes of a cleaning's buffers.
@@ -65,12 +69,14 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(random: &mut Random) -> Self {
         let is_quiet = random.one_in(4);
+        let processors = random.below(2);
         let topics = [
             (EVENTS, random.between(1, 2), delete(random)),
             (KEYED, 1, keyed(random)),
             (OFFSETS, random.between(1, 2), compact(random)),
             (TRANSACTIONS, random.between(1, 2), compact(random)),
             (PRODUCER_IDS, 1, TopicConfig::default()),
+            (PROCESSED, processors, TopicConfig { retention_ms: -1, ..small(random) }),
         ];
         let topics = topics.into_iter().zip(1..).filter_map(|((name, partitions, config), number)| {
             Some(TopicPlan {
@@ -94,6 +100,7 @@ impl Plan {
             readers: random.between(1, 3),
             committers: random.between(1, 2),
             members: random.between(0, 3),
+            processors,
             map_bytes_max: if random.one_in(3) { random.between(30, 300) } else { 1 << 16 },
             cleaning_buffer_size: usize::try_from(random.between(1, 8_000)).unwrap_or(1),
         }
@@ -102,7 +109,18 @@ impl Plan {
     /// How many clients there are; their numbers go from 1 up to it.
     pub(crate) const fn clients(&self) -> u64 {
         let producers = self.plain_producers + self.idempotent_producers + self.keyed_producers;
-        producers + self.transactional_producers + self.committers + self.members
+        producers + self.transactional_producers + self.committers + self.members + self.processors
+    }
+
+    /// The numbers of those that process: the last ones.
+    pub(crate) fn processors(&self) -> impl Iterator<Item = u64> {
+        self.clients() + 1 - self.processors..=self.clients()
+    }
+
+    /// The transactional ids of all clients.
+    pub(crate) fn transactional_ids(&self) -> Vec<String> {
+        let writers = TRANSACTIONAL_IDS.iter().map(|id| (*id).to_owned());
+        writers.chain(self.processors().map(group_of)).collect()
     }
 
     /// All partitions of a topic.
@@ -110,6 +128,11 @@ impl Plan {
         let topics = self.topics.iter().filter(|plan| plan.name.as_str() == topic);
         topics.flat_map(TopicPlan::all).collect()
     }
+}
+
+/// The group of a client's own, which is also the transactional id of one that processes.
+pub(crate) fn group_of(number: u64) -> String {
+    format!("group-{number}")
 }
 
 impl TopicPlan {

@@ -30,6 +30,26 @@ pub(crate) struct Outgoing {
     pub(crate) value_bytes: Option<usize>,
 }
 
+/// Of which record another one is made; the key of that says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) id: RecordId,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+impl Source {
+    pub(crate) fn to_key(self) -> String {
+        format!("{}-{}-{}", self.id, self.partition, self.offset)
+    }
+
+    pub(crate) fn parse(key: &str) -> Option<Self> {
+        let mut parts = key.split('-');
+        let (id, partition) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { id, partition, offset: parts.next()?.parse().ok()? })
+    }
+}
+
 /// A batch of a log.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {

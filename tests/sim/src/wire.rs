@@ -1,6 +1,8 @@
 //! Requests and answers, as far as the simulation's clients use them.
 
+use coordinator::group::event::OffsetCommit;
 use coordinator::group::{GroupEvent, GroupReply};
+use coordinator::transaction::event::RawProducer;
 use coordinator::transaction::{TransactionEvent, TransactionReply, TransactionVersion};
 use model::{ErrorCode, IsolationLevel, ProducerEpoch, ProducerId, TopicPartition};
 
@@ -14,6 +16,8 @@ pub(crate) enum Request {
     /// `InitProducerId` without a transactional id.
     NewProducerId,
     Group(Box<GroupEvent>),
+    AddOffsets(Box<AddOffsets>),
+    TxnOffsetCommit(Box<TxnOffsetCommit>),
     Transaction(Box<TransactionEvent>),
 }
 
@@ -25,6 +29,24 @@ pub(crate) struct Produce {
     /// Of a transactional producer.
     pub(crate) transactional_id: Option<String>,
     /// Whether the partition is added to the transaction by this request (version 2), or was before.
+    pub(crate) client_version: TransactionVersion,
+}
+
+/// A group's offsets become part of a transaction, by version 1 (`AddOffsetsToTxn`). Answered as if its partition was added.
+#[derive(Clone, Debug)]
+pub(crate) struct AddOffsets {
+    pub(crate) transactional_id: String,
+    pub(crate) producer: RawProducer,
+    pub(crate) group_id: String,
+}
+
+/// Offsets that count when the transaction does. Answered as any commit.
+#[derive(Clone, Debug)]
+pub(crate) struct TxnOffsetCommit {
+    pub(crate) transactional_id: String,
+    pub(crate) producer: RawProducer,
+    pub(crate) commit: OffsetCommit,
+    /// Whether the group is added to the transaction by this request (version 2), or was before.
     pub(crate) client_version: TransactionVersion,
 }
 

@@ -5,12 +5,15 @@ use std::rc::Rc;
 
 use coordinator::group::event::{DescribeConsumerGroup, OffsetFetch};
 use coordinator::group::{Context, GroupEvent, GroupReply, GroupSettings, GroupShard, Topics};
-use coordinator::shard::{ReplayError, ReplyTo};
+use coordinator::shard::{Producer, ReplayError, ReplyTo};
+use coordinator::transaction::event::TransactionResult;
 use model::{Tick, TopicId};
+use storage::producers::{Marker, MarkerKind};
 
 use super::Broker;
 use super::shard::{Decision, Machine};
-use crate::plan::{MEMBERS, Plan};
+use crate::bugs::Bug;
+use crate::plan::{MEMBERS, Plan, group_of};
 use crate::world::Sim;
 
 impl Machine for GroupShard {
@@ -23,8 +26,20 @@ impl Machine for GroupShard {
         Self::new()
     }
 
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), ReplayError> {
-        self.replay(key, value)
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>, producer: Option<Producer>) -> Result<(), ReplayError> {
+        match producer {
+            Some(producer) => self.replay_in_transaction(key, value, producer.id),
+            None => self.replay(key, value),
+        }
+    }
+
+    fn replay_marker(&mut self, sim: &Sim, marker: &Marker) {
+        let result = match marker.kind {
+            MarkerKind::Abort if !sim.has(Bug::AbortedOffsetsCount) => TransactionResult::Abort,
+            MarkerKind::Commit if sim.has(Bug::CommittedOffsetsAreDropped) => TransactionResult::Abort,
+            MarkerKind::Abort | MarkerKind::Commit => TransactionResult::Commit,
+        };
+        self.end_transaction(marker.producer_id, result);
     }
 
     fn loaded(&mut self, sim: &Sim) -> Decision<Self> {
@@ -57,7 +72,7 @@ pub(super) fn questions(plan: &Plan) -> Vec<GroupEvent> {
     let members = DescribeConsumerGroup { group_id: MEMBERS.to_owned() };
     let offsets = (1..=plan.clients()).map(|number| {
         GroupEvent::OffsetFetch(OffsetFetch {
-            group_id: format!("group-{number}"),
+            group_id: group_of(number),
             member_epoch: -1,
             topics: None,
             require_stable: true,

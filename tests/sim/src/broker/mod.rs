@@ -2,13 +2,14 @@
 //!
 //! The real broker's handlers, partitions and coordinators' threads are asynchronous code of its binary, on sockets and
 //! threads. What stands here takes the same steps in the same order, on the simulation's executor: `partition` is
-//! `src/partitions/partition.rs`, `produce` and `fetch` are the handlers of these names, `groups` is
-//! `src/coordinators/shard_runtime`, `background` is `src/background`. Changes there belong here, too.
+//! `src/partitions/partition.rs`, `produce` and `fetch` are the handlers of these names, `offsets` is those of offsets in
+//! transactions, `shard` is `src/coordinators/shard_runtime`, `background` is `src/background`. Changes there belong here, too.
 
 mod background;
 mod cleaner;
 mod fetch;
 mod groups;
+mod offsets;
 mod partition;
 mod produce;
 mod producer_ids;
@@ -31,7 +32,7 @@ use self::producer_ids::ProducerIds;
 use self::shard::ShardRuntime;
 use crate::bugs::Bug;
 use crate::executor::Owner;
-use crate::plan::{OFFSETS, PRODUCER_IDS, TRANSACTIONAL_IDS, TRANSACTIONS, TopicPlan};
+use crate::plan::{OFFSETS, PRODUCER_IDS, TRANSACTIONS, TopicPlan};
 use crate::wire::{Refused, Request, Response};
 use crate::world::Sim;
 
@@ -113,6 +114,8 @@ impl Broker {
                     None => Err(ErrorCode::NotCoordinator),
                 })
             }
+            Request::AddOffsets(request) => Response::Transaction(self.add_offsets(*request).await),
+            Request::TxnOffsetCommit(request) => Response::Group(self.commit_in_transaction(*request).await),
             Request::Transaction(event) => Response::Transaction(self.ask_transactions(*event).await),
         })
     }
@@ -122,9 +125,9 @@ impl Broker {
         let mut unlike = Vec::new();
         for shard in &self.transactions {
             let Some(replayed) = shard.replayed() else { continue };
-            for id in TRANSACTIONAL_IDS {
-                let live = shard.look(|live| live.get(id).cloned());
-                let replayed = replayed.get(id).cloned();
+            for id in self.sim.plan.transactional_ids() {
+                let live = shard.look(|live| live.get(&id).cloned());
+                let replayed = replayed.get(&id).cloned();
                 if live.as_ref().is_some_and(|live| *live != replayed) {
                     unlike.push(format!("{id} is {live:?}, and {replayed:?} when it is replayed"));
                 }

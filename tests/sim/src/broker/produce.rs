@@ -15,8 +15,8 @@ use crate::bugs::Bug;
 use crate::wire::Produce;
 
 /// How often a transaction that still ends is asked for again before the client is told, and the pause, microseconds.
-const PATIENCE: u32 = 10;
-const PATIENCE_PAUSE_US: u64 = 5_000;
+pub(super) const PATIENCE: u32 = 10;
+pub(super) const PATIENCE_PAUSE_US: u64 = 5_000;
 
 impl Broker {
     /// Gives the offset of the first record when it is durable.

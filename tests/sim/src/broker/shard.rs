@@ -5,10 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use coordinator::shard::{Outcome, ReplayError, ReplyTo};
-use model::{ErrorCode, Offset, Tick};
+use coordinator::shard::{Outcome, Producer, ReplayError, ReplyTo};
+use model::{ErrorCode, Offset, ProducerEpoch, ProducerId, Tick};
 use storage::ReadSpec;
-use storage::batch::{BatchBuilder, BatchView, DecompressionLimits, NewRecord, OwnedBatch};
+use storage::batch::{BatchBuilder, BatchView, CheckedBatch, DecompressionLimits, NewRecord, ProducerBatch};
+use storage::producers::{EpochRule, Marker, Verified};
 
 use super::Broker;
 use super::partition::Partition;
@@ -32,7 +33,9 @@ pub(super) trait Machine: Sized + 'static {
 
     /// A shard of nothing, in this life of the broker.
     fn new(life: u64) -> Self;
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), ReplayError>;
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>, producer: Option<Producer>) -> Result<(), ReplayError>;
+    /// Follows a marker in its partition, which ends a transaction.
+    fn replay_marker(&mut self, sim: &Sim, marker: &Marker);
     fn loaded(&mut self, sim: &Sim) -> Decision<Self>;
     fn on_event(&mut self, sim: &Sim, event: Self::Event, reply_to: ReplyTo) -> Decision<Self>;
     fn on_time(&mut self, sim: &Sim) -> Decision<Self>;
@@ -83,6 +86,15 @@ impl<M: Machine> ShardRuntime<M> {
 
     /// Has an event decided; the answer comes when it is durable.
     pub(super) fn ask(self: &Rc<Self>, event: M::Event) -> Answer<M::Reply> {
+        self.ask_verified(event, None)
+    }
+
+    /// As [`Self::ask`], in a transaction; what is vouched for is judged when the event is decided.
+    pub(super) fn ask_verified(
+        self: &Rc<Self>,
+        event: M::Event,
+        vouched: Option<(Producer, Verified)>,
+    ) -> Answer<M::Reply> {
         let answer = Slot::new();
         if self.partition.log.is_offline() {
             self.close();
@@ -97,14 +109,45 @@ impl<M: Machine> ShardRuntime<M> {
                 return answer;
             }
             State::Active(shard) => {
+                if let Some((producer, verified)) = vouched
+                    && let Err(error) = self.partition.log.check_verified(&stamp(producer), verified)
+                {
+                    answer.put(Err(ErrorCode::from(&error)));
+                    return answer;
+                }
                 self.addresses.set(self.addresses.get() + 1);
                 let reply_to = ReplyTo(self.addresses.get());
                 self.waiting.borrow_mut().insert(reply_to, answer.clone());
                 shard.on_event(&self.sim, event, reply_to)
             }
         };
-        self.settle(outcome);
+        self.settle(outcome, vouched.map(|(_, verified)| verified));
         answer
+    }
+
+    /// Ends a transaction in this partition: writes its marker, follows it, and answers when it is durable.
+    ///
+    /// # Errors
+    /// The log's, or that the shard is not there now.
+    pub(super) async fn end_transaction(&self, marker: &Marker, rule: EpochRule) -> Result<(), ErrorCode> {
+        let now = self.sim.now().time;
+        let end = match &mut *self.state.borrow_mut() {
+            State::Active(shard) => {
+                let end = self.partition.append_marker(marker, rule, now).map_err(|error| ErrorCode::from(&error))?;
+                shard.replay_marker(&self.sim, marker);
+                end
+            }
+            State::Loading => return Err(ErrorCode::CoordinatorLoadInProgress),
+            State::Closed => return Err(ErrorCode::CoordinatorNotAvailable),
+        };
+        self.end.set(end);
+        self.changed.ring();
+        self.partition.committed(end).await.map_err(|_| ErrorCode::CoordinatorNotAvailable)
+    }
+
+    /// Its partition of the topic.
+    pub(super) fn partition(&self) -> &Rc<Partition> {
+        &self.partition
     }
 
     /// What the shard says to a question that changes nothing; `None` while there is none.
@@ -151,7 +194,7 @@ impl<M: Machine> ShardRuntime<M> {
             State::Active(shard) => act(shard, &self.sim),
             State::Loading | State::Closed => return,
         };
-        self.settle(outcome);
+        self.settle(outcome, None);
     }
 
     fn load(self: &Rc<Self>) {
@@ -175,12 +218,16 @@ impl<M: Machine> ShardRuntime<M> {
         while let Ok(batch) = BatchView::parse(rest) {
             rest = rest.get(batch.size()..).unwrap_or_default();
             if batch.header().attributes.is_control() {
+                if let Some(marker) = Marker::of_stored(&batch) {
+                    shard.replay_marker(&self.sim, &marker);
+                }
                 continue;
             }
+            let producer = producer_of(&batch);
             let mut records = batch.records(DecompressionLimits::bytes(RECORD_BYTES_MAX));
             while let Ok(Some(record)) = records.next_record() {
                 let key = record.record.key.unwrap_or_default();
-                if let Err(error) = shard.replay(key, record.record.value) {
+                if let Err(error) = shard.replay(key, record.record.value, producer) {
                     self.sim.wrong(format!("replay: {} at {}: {error}", log.topic_partition(), record.offset));
                 }
             }
@@ -189,8 +236,8 @@ impl<M: Machine> ShardRuntime<M> {
     }
 
     /// Appends what was decided, and lets the answers go when it is durable.
-    fn settle(self: &Rc<Self>, outcome: Decision<M>) {
-        let Outcome { mut records, replies, effects, .. } = outcome;
+    fn settle(self: &Rc<Self>, outcome: Decision<M>, verified: Option<Verified>) {
+        let Outcome { mut records, transaction, replies, effects } = outcome;
         let is_of_groups = self.partition.log.topic_partition().topic.as_str() == OFFSETS;
         if is_of_groups && self.sim.has(Bug::AGroupsRecordIsForgotten) && self.sim.choose(|random| random.one_in(50)) {
             records.pop();
@@ -206,8 +253,13 @@ impl<M: Machine> ShardRuntime<M> {
             })
             .collect();
         if !records.is_empty() {
-            let batch = batch_of(&records);
-            if batch.is_none_or(|batch| self.partition.append(&batch.checked(), now).is_err()) {
+            let batch = batch_of(&records).map(|batch| match transaction {
+                Some(producer) => batch.with_producer(stamp(producer)).build(),
+                None => batch.build(),
+            });
+            let verified = verified.unwrap_or(Verified::ByOpenTransaction);
+            let append = |batch: &CheckedBatch<'_>| self.partition.append_verified(batch, verified, now);
+            if batch.is_none_or(|batch| append(&batch.checked()).is_err()) {
                 return self.load_again();
             }
             self.end.set(self.partition.log.log_end_offset());
@@ -286,11 +338,26 @@ pub(super) fn replies<M: Machine>(sim: &Sim, shard: &mut M, event: M::Event) -> 
 }
 
 /// One batch of these records; `None` if they do not fit.
-fn batch_of(records: &[NewRecord<'_>]) -> Option<OwnedBatch> {
+fn batch_of(records: &[NewRecord<'_>]) -> Option<BatchBuilder> {
     let (first, others) = records.split_first()?;
     let mut batch = BatchBuilder::new(*first).ok()?;
     for record in others {
         batch.push(*record).ok()?;
     }
-    Some(batch.build())
+    Some(batch)
+}
+
+/// A producer's stamp on a batch that is written in its name: without a sequence, because nobody repeats it.
+pub(super) const fn stamp(producer: Producer) -> ProducerBatch {
+    let Producer { id, epoch } = producer;
+    ProducerBatch { id, epoch, base_sequence: None, record_count: 0, is_transactional: true }
+}
+
+/// Whose transaction a batch belongs to, if to one.
+fn producer_of(batch: &BatchView<'_>) -> Option<Producer> {
+    let header = batch.header();
+    if !header.attributes.is_transactional() {
+        return None;
+    }
+    Some(Producer { id: ProducerId::new(header.producer_id)?, epoch: ProducerEpoch::new(header.producer_epoch)? })
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use coordinator::shard::{Outcome, ReplayError, ReplyTo};
+use coordinator::shard::{Outcome, Producer, ReplayError, ReplyTo};
 use coordinator::transaction::event::{
     MarkerResult, Markers, MarkersWritten, ProducerIdAndEpoch, TransactionResult, WaitingForId,
 };
@@ -11,12 +11,15 @@ use coordinator::transaction::{
     TransactionContext, TransactionEffect, TransactionEvent, TransactionReply, TransactionSettings, TransactionShard,
     TransactionVersion,
 };
-use model::{ErrorCode, LeaderEpoch, ProducerId, Tick, TopicPartition};
+use model::{ErrorCode, LeaderEpoch, Offset, ProducerId, Tick, TopicPartition};
 use storage::producers::{EpochRule, Marker, MarkerKind};
 
 use super::Broker;
+use super::partition::Partition;
 use super::shard::{Decision, Machine};
 use crate::bugs::Bug;
+use crate::executor::Owner;
+use crate::signal::Slot;
 use crate::world::Sim;
 
 /// Ms between two looks for transactions that take too long.
@@ -39,9 +42,12 @@ impl Machine for TransactionShard {
         Self::new(epoch.unwrap_or(LeaderEpoch::ZERO))
     }
 
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), ReplayError> {
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>, _: Option<Producer>) -> Result<(), ReplayError> {
         self.replay(key, value)
     }
+
+    /// Nothing of a transaction is written here.
+    fn replay_marker(&mut self, _: &Sim, _: &Marker) {}
 
     fn loaded(&mut self, sim: &Sim) -> Decision<Self> {
         with_context(sim, |context| self.loaded(context));
@@ -89,6 +95,18 @@ impl Machine for TransactionShard {
     }
 }
 
+/// A marker on its way.
+enum Begun {
+    /// It is in the log up to here, and not durable yet.
+    Appended(Rc<Partition>, Offset),
+    /// The groups' shard, whose partition it is, writes it.
+    WithGroups(Slot<Result<(), ErrorCode>>),
+}
+
+const fn written(is_written: bool) -> MarkerResult {
+    if is_written { MarkerResult::Written } else { MarkerResult::Failed }
+}
+
 fn with_context<T>(sim: &Sim, act: impl FnOnce(&TransactionContext<'_>) -> T) -> T {
     let settings = TransactionSettings {
         abort_timed_out_interval_ms: LOOK_INTERVAL_MS,
@@ -100,7 +118,7 @@ fn with_context<T>(sim: &Sim, act: impl FnOnce(&TransactionContext<'_>) -> T) ->
 
 impl Broker {
     /// Writes markers, and says of each what became of it: all are appended before one is waited for.
-    async fn write_markers(&self, markers: Markers) -> MarkersWritten {
+    async fn write_markers(self: &Rc<Self>, markers: Markers) -> MarkersWritten {
         let ProducerIdAndEpoch { producer_id, producer_epoch } = markers.producer;
         let kind = match markers.result {
             TransactionResult::Commit => MarkerKind::Commit,
@@ -116,10 +134,8 @@ impl Broker {
         let mut results = Vec::new();
         for (begun, at) in begun {
             let result = match begun {
-                Ok(end) => match self.partitions.get(&at) {
-                    Some(partition) if partition.committed(end).await.is_err() => MarkerResult::Failed,
-                    Some(_) | None => MarkerResult::Written,
-                },
+                Ok(Begun::Appended(partition, end)) => written(partition.committed(end).await.is_ok()),
+                Ok(Begun::WithGroups(answer)) => written(answer.take().await.is_ok()),
                 Err(result) => result,
             };
             results.push((at, result));
@@ -128,24 +144,31 @@ impl Broker {
     }
 
     fn begin_marker(
-        &self,
+        self: &Rc<Self>,
         at: &TopicPartition,
         marker: &Marker,
         rule: EpochRule,
-    ) -> Result<model::Offset, MarkerResult> {
+    ) -> Result<Begun, MarkerResult> {
         if self.sim.has(Bug::MarkersAreSkipped) && self.sim.choose(|random| random.one_in(10)) {
             return Err(MarkerResult::Written);
         }
         let partition = self.partitions.get(at).ok_or(MarkerResult::TopicDeleted)?;
         self.sim.count("markers");
-        partition.append_marker(marker, rule, self.sim.now().time).map_err(|error| {
+        if let Some(groups) = self.groups.iter().find(|groups| groups.partition().log.topic_partition() == at) {
+            let (groups, marker, answer) = (Rc::clone(groups), *marker, Slot::new());
+            let answer_to = answer.clone();
+            self.sim.spawn(Owner::Broker, async move { answer_to.put(groups.end_transaction(&marker, rule).await) });
+            return Ok(Begun::WithGroups(answer));
+        }
+        let appended = partition.append_marker(marker, rule, self.sim.now().time).map_err(|error| {
             // The partition has heard of a newer epoch: nothing of this transaction is open there, and nothing ever will be.
             if ErrorCode::from(&error) == ErrorCode::InvalidProducerEpoch {
                 self.sim.count("markers of an older epoch");
                 return MarkerResult::Written;
             }
             MarkerResult::Failed
-        })
+        })?;
+        Ok(Begun::Appended(Rc::clone(partition), appended))
     }
 
     /// Asks the shard of a transactional id.

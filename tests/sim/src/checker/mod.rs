@@ -2,13 +2,15 @@
 //!
 //! Each check has a name, with which its findings begin: `sends` (what was acknowledged is where it was said to be, once,
 //! in order), `readings` (an offset has one value for ever, nothing is skipped, nothing is shown that is not so),
-//! `watermarks`, `transactions`, `keys` (compaction), `offsets` (of groups), `batches` (the bytes).
+//! `watermarks`, `transactions`, `keys` (compaction), `offsets` (of groups), `processed` (what is made of records, with the
+//! offsets of transactions), `batches` (the bytes).
 
 mod batches;
 mod gaps;
 mod keys;
 mod logs;
 mod offsets;
+mod processed;
 mod readings;
 mod sends;
 mod transactions;
@@ -26,7 +28,7 @@ type Check = fn(&History, &Logs) -> Vec<String>;
 
 /// Everything that is wrong.
 pub(crate) fn check(history: &History, logs: &Logs) -> Vec<String> {
-    let checks: [(&str, Check); 7] = [
+    let checks: [(&str, Check); 8] = [
         ("batches", batches::check),
         ("sends", sends::check),
         ("readings", readings::check),
@@ -34,6 +36,7 @@ pub(crate) fn check(history: &History, logs: &Logs) -> Vec<String> {
         ("transactions", transactions::check),
         ("keys", keys::check),
         ("offsets", offsets::check),
+        ("processed", processed::check),
     ];
     let named = checks.iter().flat_map(|(name, check)| {
         let findings = check(history, logs);

@@ -8,11 +8,12 @@ use model::{ErrorCode, TopicId, TopicPartition};
 
 use crate::history::{Commit, Fetched, Outcome};
 use crate::network::Link;
+use crate::plan::group_of;
 use crate::wire::{Request, Response};
 use crate::world::Sim;
 
 pub(super) async fn run(sim: Sim, number: u64, partitions: Vec<TopicPartition>) {
-    let (link, group) = (Link::new(&sim), format!("group-{number}"));
+    let (link, group) = (Link::new(&sim), group_of(number));
     let mut offset = 0;
     while !sim.is_over.get() {
         let Some(partition) = sim.choose(|random| random.pick(&partitions).cloned()) else { return };
@@ -45,24 +46,7 @@ async fn commit(sim: &Sim, link: &Link, group: &str, partition: &TopicPartition,
         });
         place
     };
-    let topic = CommitTopic {
-        name: partition.topic.as_str().to_owned(),
-        id: topic_id(sim, partition),
-        partitions: vec![CommitPartition {
-            index: partition.partition.get(),
-            offset,
-            leader_epoch: -1,
-            metadata: None,
-        }],
-    };
-    let request = OffsetCommit {
-        group_id: group.to_owned(),
-        generation_id_or_member_epoch: -1,
-        retention_time_ms: -1,
-        version: 9,
-        topics: vec![topic],
-        ..OffsetCommit::default()
-    };
+    let request = OffsetCommit { version: 9, ..commit_of(sim, group, &[(partition.clone(), offset)]) };
     let answer = link.ask(Request::Group(Box::new(GroupEvent::OffsetCommit(request)))).await;
     if let Ok(Response::Group(Ok(GroupReply::OffsetCommit(OffsetCommitReply::Each(codes))))) = answer
         && codes.iter().flatten().all(|code| *code == ErrorCode::None)
@@ -76,9 +60,40 @@ async fn commit(sim: &Sim, link: &Link, group: &str, partition: &TopicPartition,
     }
 }
 
+/// What a group without members says of how far it is.
+pub(super) fn commit_of(sim: &Sim, group: &str, offsets: &[(TopicPartition, i64)]) -> OffsetCommit {
+    let topics = offsets.iter().map(|(partition, offset)| CommitTopic {
+        name: partition.topic.as_str().to_owned(),
+        id: topic_id(sim, partition),
+        partitions: vec![CommitPartition {
+            index: partition.partition.get(),
+            offset: *offset,
+            leader_epoch: -1,
+            metadata: None,
+        }],
+    });
+    OffsetCommit {
+        group_id: group.to_owned(),
+        generation_id_or_member_epoch: -1,
+        retention_time_ms: -1,
+        topics: topics.collect(),
+        ..OffsetCommit::default()
+    }
+}
+
 /// Asks how far the group is; whether there was an answer.
 async fn fetch(sim: &Sim, link: &Link, group: &str, partition: &TopicPartition) -> bool {
     let began = sim.note().now();
+    let Some(offset) = committed(sim, link, group, partition).await else { return false };
+    let mut history = sim.note();
+    let known = history.now();
+    let (group, partition) = (group.to_owned(), partition.clone());
+    history.fetched.push(Fetched { group, partition, offset, began, known });
+    true
+}
+
+/// How far a group is, with what is not decided yet waited for; `None` if there was no answer.
+pub(super) async fn committed(sim: &Sim, link: &Link, group: &str, partition: &TopicPartition) -> Option<i64> {
     let topic = FetchOffsetsTopic {
         name: partition.topic.as_str().to_owned(),
         id: topic_id(sim, partition),
@@ -92,16 +107,12 @@ async fn fetch(sim: &Sim, link: &Link, group: &str, partition: &TopicPartition) 
         ..OffsetFetch::default()
     };
     let answer = link.ask(Request::Group(Box::new(GroupEvent::OffsetFetch(request)))).await;
-    let Ok(Response::Group(Ok(GroupReply::OffsetFetch(reply)))) = answer else { return false };
+    let Ok(Response::Group(Ok(GroupReply::OffsetFetch(reply)))) = answer else { return None };
     let fetched = reply.topics.iter().flat_map(|topic| &topic.partitions).next();
-    let Some((_, committed, ErrorCode::None)) = fetched.filter(|_| reply.error == ErrorCode::None) else {
-        return false;
-    };
-    let mut history = sim.note();
-    let known = history.now();
-    let (group, partition, offset) = (group.to_owned(), partition.clone(), committed.offset);
-    history.fetched.push(Fetched { group, partition, offset, began, known });
-    true
+    match fetched.filter(|_| reply.error == ErrorCode::None)? {
+        (_, committed, ErrorCode::None) => Some(committed.offset),
+        _ => None,
+    }
 }
 
 fn topic_id(sim: &Sim, partition: &TopicPartition) -> TopicId {

@@ -2,6 +2,7 @@
 
 mod committer;
 mod member;
+mod processor;
 mod producer;
 mod reader;
 mod transactional;
@@ -9,10 +10,11 @@ mod transactional;
 use std::cell::Cell;
 use std::rc::Rc;
 
+pub(crate) use processor::ask_positions;
 pub(crate) use reader::read_through;
 
 use crate::executor::Owner;
-use crate::plan::{EVENTS, KEYED};
+use crate::plan::{EVENTS, KEYED, PROCESSED};
 use crate::signal::Bell;
 use crate::world::Sim;
 
@@ -68,7 +70,7 @@ pub(crate) fn start(sim: &Sim) -> Rc<AtWork> {
         at_work.begin(sim, transactional::run(Rc::clone(sim), next(), [events.clone(), keyed].concat()));
     }
     for _ in 0..plan.readers {
-        let all = [events.clone(), keyed.clone()].concat();
+        let all = [events.clone(), keyed.clone(), plan.partitions(PROCESSED)].concat();
         at_work.begin(sim, reader::run(Rc::clone(sim), all));
     }
     for _ in 0..plan.committers {
@@ -76,6 +78,9 @@ pub(crate) fn start(sim: &Sim) -> Rc<AtWork> {
     }
     for _ in 0..plan.members {
         at_work.begin(sim, member::run(Rc::clone(sim), next()));
+    }
+    for _ in 0..plan.processors {
+        at_work.begin(sim, processor::run(Rc::clone(sim), Rc::clone(&at_work), next()));
     }
     at_work
 }

@@ -44,14 +44,14 @@ pub(super) const fn isolation(is_committed: bool) -> IsolationLevel {
     if is_committed { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted }
 }
 
-fn begin(sim: &Sim, partition: &TopicPartition, isolation: IsolationLevel, from: i64) -> Reading {
+pub(super) fn begin(sim: &Sim, partition: &TopicPartition, isolation: IsolationLevel, from: i64) -> Reading {
     let began = sim.note().now();
     let lasted_ms = -sim.now().time.get();
     let partition = partition.clone();
     Reading { partition, isolation, began, ended: began, lasted_ms, from, upto: from, seen: Vec::new() }
 }
 
-fn end(sim: &Sim, mut reading: Reading) {
+pub(super) fn end(sim: &Sim, mut reading: Reading) {
     let mut history = sim.note();
     reading.ended = history.now();
     reading.lasted_ms += sim.now().time.get();
@@ -59,7 +59,7 @@ fn end(sim: &Sim, mut reading: Reading) {
 }
 
 /// Asks once more; whether the end was reached. `None` if there was no answer.
-async fn step(sim: &Sim, link: &Link, reading: &mut Reading) -> Option<bool> {
+pub(super) async fn step(sim: &Sim, link: &Link, reading: &mut Reading) -> Option<bool> {
     let max_bytes = sim.choose(|random| random.between(1, 20_000));
     let request = Fetch {
         partition: reading.partition.clone(),
