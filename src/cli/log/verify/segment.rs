@@ -58,9 +58,7 @@ impl Check {
                     }
                     if batch.crc_is_right() {
                         self.judge_batch(position, &batch, &mut report);
-                        // A batch that compaction left without records has no time in any index.
-                        let has_records = batch.header().records_count > 0;
-                        let max_timestamp = if has_records { batch.header().max_timestamp } else { i64::MIN };
+                        let max_timestamp = indexed_time(&batch);
                         let last_offset = batch.last_offset().unwrap_or(i64::MAX);
                         indexes.pass(&Passed { position, last_offset, max_timestamp }, &mut report.findings);
                     } else {
@@ -147,4 +145,9 @@ impl SegmentReport {
             self.findings.push(Finding { weight, file: file.to_owned(), position, what });
         }
     }
+}
+
+/// The time that the indexes may name of a batch: none of one that compaction left without records.
+fn indexed_time(batch: &BatchView<'_>) -> i64 {
+    if batch.header().records_count > 0 { batch.header().max_timestamp } else { i64::MIN }
 }
