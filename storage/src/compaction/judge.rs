@@ -9,7 +9,7 @@ use std::io;
 use model::config::TopicConfig;
 use model::{Offset, ProducerEpoch, ProducerId, Timestamp};
 
-use super::key_map::KeyMap;
+use super::key_map::{KeyHash, KeyMap, TOGETHER};
 use super::transactions::Transactions;
 use crate::batch::{BatchView, DecompressionLimits, RebuiltBatch, RecordFault, level_of, without_records};
 use crate::planted::Planted;
@@ -70,6 +70,16 @@ pub(super) struct Kept {
     flags: Vec<bool>,
     count: usize,
     has_tombstone: bool,
+    /// Those that are looked up together. Reused as well.
+    together: Vec<Head>,
+}
+
+/// What is asked of a record.
+#[derive(Debug)]
+struct Head {
+    key: Option<KeyHash>,
+    offset: i64,
+    is_tombstone: bool,
 }
 
 impl Rules<'_> {
@@ -143,22 +153,41 @@ impl Rules<'_> {
         kept.count = 0;
         kept.has_tombstone = false;
         let mut records = view.records(self.limits);
-        while let Some(record) = records.next_head()? {
-            let is_tombstone = record.is_tombstone;
-            let stays = is_control
-                || Offset::new(record.offset).is_none_or(|offset| offset >= self.mapped)
-                || record.key.is_some_and(|key| {
-                    self.map.get(key).is_none_or(|newest| match newest.get().cmp(&record.offset) {
-                        Ordering::Less => true,
-                        Ordering::Equal => !Planted::DropsNewest.is_on(),
-                        Ordering::Greater => false,
-                    }) && !(is_tombstone && is_past_horizon)
-                });
-            kept.flags.push(stays);
-            kept.count += usize::from(stays);
-            kept.has_tombstone |= stays && is_tombstone;
+        let mut together = std::mem::take(&mut kept.together);
+        loop {
+            together.clear();
+            while together.len() < TOGETHER
+                && let Some(record) = records.next_head()?
+            {
+                let key = record.key.map(KeyHash::of);
+                together.push(Head { key, offset: record.offset, is_tombstone: record.is_tombstone });
+            }
+            if together.is_empty() {
+                break;
+            }
+            self.map.load_ahead(together.iter().filter_map(|head| head.key.as_ref()));
+            for head in &together {
+                let stays = is_control || self.stays(head, is_past_horizon);
+                kept.flags.push(stays);
+                kept.count += usize::from(stays);
+                kept.has_tombstone |= stays && head.is_tombstone;
+            }
         }
+        kept.together = together;
         Ok(())
+    }
+
+    /// Whether a record of a producer stays.
+    fn stays(&self, head: &Head, is_past_horizon: bool) -> bool {
+        let is_newest = |key| {
+            self.map.get(key).is_none_or(|newest| match newest.get().cmp(&head.offset) {
+                Ordering::Less => true,
+                Ordering::Equal => !Planted::DropsNewest.is_on(),
+                Ordering::Greater => false,
+            })
+        };
+        Offset::new(head.offset).is_none_or(|offset| offset >= self.mapped)
+            || head.key.as_ref().is_some_and(is_newest) && !(head.is_tombstone && is_past_horizon)
     }
 
     fn rebuild(

@@ -8,6 +8,8 @@ use model::Offset;
 use model::num::{u64_from_usize, usize_from_u64};
 use twox_hash::XxHash3_128;
 
+/// Keys that are worth looking up together: more than a processor loads at a time, and still few for its smallest cache.
+pub(crate) const TOGETHER: usize = 64;
 /// Bytes of a slot.
 const SLOT_BYTES: usize = 14;
 const OFFSET_BYTES: usize = 5;
@@ -46,38 +48,45 @@ impl KeyMap {
     ///
     /// # Errors
     /// [`MapFull`]; the map is as it was.
-    pub(crate) fn put(&mut self, key: &[u8], offset: Offset) -> Result<(), MapFull> {
+    pub(crate) fn put(&mut self, key: &KeyHash, offset: Offset) -> Result<(), MapFull> {
         let span = offset.distance_from(self.begin);
         if span > SPAN_MAX {
             return Err(MapFull);
         }
-        let hash = Hash::of(key);
-        let place = self.find(&hash);
+        let place = self.find(key);
         let is_new = self.slot(place).is_none_or(|slot| offset_in(slot) == 0);
         if is_new && self.keys >= self.keys_max {
             return Err(MapFull);
         }
         if let Some(slot) = self.slots.get_mut(place) {
             let [_, _, _, offset @ ..] = (span + 1).to_be_bytes();
-            *slot = slot_of(offset, hash.stored);
+            *slot = slot_of(offset, key.stored);
             self.keys += u64::from(is_new);
         }
         Ok(())
     }
 
     /// The newest offset of the key; `None` if it is not in the part.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Offset> {
-        let slot = self.slot(self.find(&Hash::of(key)))?;
+    pub(crate) fn get(&self, key: &KeyHash) -> Option<Offset> {
+        let slot = self.slot(self.find(key))?;
         self.begin.checked_add(offset_in(slot).checked_sub(1)?)
     }
 
-    /// The slot with this hash, or the empty one that ends the search for it. There always is an empty one.
-    fn find(&self, hash: &Hash) -> usize {
+    /// Loads where the searches for these keys begin into the processor's caches. The map is far larger than those, so that a
+    /// search alone waits for memory; the loads of many keys overlap.
+    pub(crate) fn load_ahead<'k>(&self, keys: impl Iterator<Item = &'k KeyHash>) {
         let count = self.slots.len();
-        let mut place = hash.home(count);
+        let firsts = keys.filter_map(|key| self.slot(key.home(count))?.first());
+        std::hint::black_box(firsts.fold(0, |mixed, byte| mixed ^ byte));
+    }
+
+    /// The slot with this hash, or the empty one that ends the search for it. There always is an empty one.
+    fn find(&self, key: &KeyHash) -> usize {
+        let count = self.slots.len();
+        let mut place = key.home(count);
         while let Some(slot) = self.slots.get(place) {
             let (_, stored) = slot.split_at(OFFSET_BYTES);
-            if offset_in(slot) == 0 || stored == hash.stored {
+            if offset_in(slot) == 0 || stored == key.stored {
                 break;
             }
             place = if place + 1 == count { 0 } else { place + 1 };
@@ -90,14 +99,16 @@ impl KeyMap {
     }
 }
 
-struct Hash {
+/// A key as the map knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyHash {
     home: u64,
     stored: [u8; HASH_BYTES],
 }
 
-impl Hash {
+impl KeyHash {
     #[inline]
-    fn of(key: &[u8]) -> Self {
+    pub(crate) fn of(key: &[u8]) -> Self {
         let [h0, h1, h2, h3, h4, h5, h6, stored @ ..] = XxHash3_128::oneshot(key).to_be_bytes();
         Self { home: u64::from_be_bytes([h0, h1, h2, h3, h4, h5, h6, 0]), stored }
     }
@@ -160,7 +171,7 @@ mod tests {
             let mut next = begin;
             for (key, step) in puts {
                 next = next.checked_add(step).unwrap();
-                let put = map.put(&key.to_be_bytes(), next);
+                let put = map.put(&KeyHash::of(&key.to_be_bytes()), next);
                 let fits = model.contains_key(&key) || u64_from_usize(model.len()) < map.keys_max;
                 prop_assert_eq!(put.is_ok(), fits);
                 if fits {
@@ -168,7 +179,7 @@ mod tests {
                 }
             }
             for key in 0..300_u16 {
-                prop_assert_eq!(map.get(&key.to_be_bytes()), model.get(&key).copied());
+                prop_assert_eq!(map.get(&KeyHash::of(&key.to_be_bytes())), model.get(&key).copied());
             }
         }
     }
@@ -177,18 +188,18 @@ mod tests {
     fn a_million_keys_take_sixteen_bytes_each_and_are_told_apart() {
         let mut map = KeyMap::new(Offset::ZERO, offset(1_000_000), u64::MAX, 0.9);
         for key in 0..1_000_000_u64 {
-            map.put(&key.to_be_bytes(), offset(key)).unwrap();
+            map.put(&KeyHash::of(&key.to_be_bytes()), offset(key)).unwrap();
         }
         assert!(map.slots.len() * SLOT_BYTES < 16_000_000);
-        assert!((0..1_000_000).all(|key: u64| map.get(&key.to_be_bytes()) == Some(offset(key))));
-        assert!((1_000_000..1_100_000).all(|key: u64| map.get(&key.to_be_bytes()).is_none()));
+        assert!((0..1_000_000).all(|key: u64| map.get(&KeyHash::of(&key.to_be_bytes())) == Some(offset(key))));
+        assert!((1_000_000..1_100_000).all(|key: u64| map.get(&KeyHash::of(&key.to_be_bytes())).is_none()));
     }
 
     #[test]
     fn offsets_too_far_from_the_beginning_do_not_fit() {
         let mut map = KeyMap::new(Offset::ZERO, Offset::MAX, 1_000, 0.9);
-        assert_eq!(map.put(b"key", offset(SPAN_MAX)), Ok(()));
-        assert_eq!(map.get(b"key"), Some(offset(SPAN_MAX)));
-        assert_eq!(map.put(b"key", offset(SPAN_MAX + 1)), Err(MapFull));
+        assert_eq!(map.put(&KeyHash::of(b"key"), offset(SPAN_MAX)), Ok(()));
+        assert_eq!(map.get(&KeyHash::of(b"key")), Some(offset(SPAN_MAX)));
+        assert_eq!(map.put(&KeyHash::of(b"key"), offset(SPAN_MAX + 1)), Err(MapFull));
     }
 }

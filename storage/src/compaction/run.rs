@@ -11,13 +11,13 @@ use model::{Offset, ProducerId, Timestamp};
 
 use super::error::CleanError;
 use super::judge::{Kept, LastOfProducer, Rules, Verdict};
-use super::key_map::KeyMap;
+use super::key_map::{KeyHash, KeyMap, TOGETHER};
 use super::output::{CleanedSegment, Output, discard};
 use super::plan::Cleanable;
 use super::reader::BatchReader;
 use super::swap::Swapped;
 use super::transactions::Transactions;
-use crate::batch::{BatchView, DecompressionLimits};
+use crate::batch::{BatchView, DecompressionLimits, RecordFault, Records};
 use crate::checkpoint::{ReplaceError, replace_file};
 use crate::disk::is_refusal;
 use crate::format::cleaner_checkpoint_v1 as checkpoint;
@@ -195,13 +195,14 @@ impl Cleaner<'_> {
         let aborted = aborted.iter().filter(|aborted| aborted.marker_offset >= first_dirty).copied().collect();
         let mut transactions = Transactions::new(aborted);
         let limits = DecompressionLimits::of(self.config);
+        let mut together = Vec::with_capacity(TOGETHER);
         for part in parts.iter().filter(|part| part.next > first_dirty) {
             let segment = &part.segment;
             let start = segment.position_of(first_dirty).map_err(|error| CleanError::unreadable(segment, &error))?;
             let mut reader = self.reader(segment, start)?;
             while let Some((batch, view)) = reader.next_batch().map_err(|error| damaged(segment, &error))? {
                 let counts = !transactions.may_go(&batch, &view) && !batch.header.attributes.is_control();
-                if counts && let Some(full_at) = put_keys(&mut map, &view, first_dirty, limits) {
+                if counts && let Some(full_at) = put_keys(&mut map, &view, first_dirty, limits, &mut together) {
                     return Ok((map, full_at));
                 }
                 go_on((self.pace)(reader.take_read()))?;
@@ -310,24 +311,43 @@ fn put_keys(
     view: &BatchView<'_>,
     first_dirty: Offset,
     limits: DecompressionLimits,
+    together: &mut Vec<(KeyHash, Offset)>,
 ) -> Option<Offset> {
+    together.clear();
     let mut records = view.records(limits);
     loop {
-        let record = match records.next_head() {
-            Ok(Some(record)) => record,
-            Ok(None) => return None,
+        let end = read_keys(&mut records, first_dirty, together);
+        map.load_ahead(together.iter().map(|(key, _)| key));
+        for (key, offset) in together.drain(..) {
+            if map.put(&key, offset).is_err() {
+                return Some(offset);
+            }
+        }
+        match end {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return None,
             Err(fault) => {
                 tracing::warn!(offset = view.header().base_offset, %fault, "a batch stays uncompacted");
                 return None;
             }
-        };
-        let offset = Offset::new(record.offset).filter(|offset| *offset >= first_dirty);
-        if let (Some(key), Some(offset)) = (record.key, offset)
-            && map.put(key, offset).is_err()
-        {
-            return Some(offset);
         }
     }
+}
+
+/// Reads the next keys from `first_dirty` on, as many as are worth looking up together; whether there may be more.
+fn read_keys(
+    records: &mut Records<'_>,
+    first_dirty: Offset,
+    keys: &mut Vec<(KeyHash, Offset)>,
+) -> Result<ControlFlow<()>, RecordFault> {
+    while keys.len() < TOGETHER {
+        let Some(record) = records.next_head()? else { return Ok(ControlFlow::Break(())) };
+        let offset = Offset::new(record.offset).filter(|offset| *offset >= first_dirty);
+        if let (Some(key), Some(offset)) = (record.key, offset) {
+            keys.push((KeyHash::of(key), offset));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 fn put(output: &mut Output, batch: &BatchAt, view: &BatchView<'_>, verdict: &Verdict) -> io::Result<()> {
