@@ -57,6 +57,34 @@ const INJECTIONS: [(&str, u64); 5] = [
     ("fsync:error=EIO", 10),
 ];
 
+/// What this broker and this disk can be troubled with, dealt like cards: all of it in some order, then all again in another. So
+/// a short round, too, has had each.
+#[derive(Debug)]
+pub(super) struct Deck {
+    all: Vec<Trouble>,
+    left: Vec<Trouble>,
+}
+
+impl Deck {
+    pub(super) fn new(all: Vec<Trouble>) -> Self {
+        Self { left: all.clone(), all }
+    }
+
+    /// Whether some have not come yet since the deck was last whole.
+    pub(super) const fn has_left(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    fn deal(&mut self, random: &mut Random) -> Option<Trouble> {
+        if self.left.is_empty() {
+            self.left.clone_from(&self.all);
+        }
+        let last = u64::try_from(self.left.len()).unwrap_or(0).checked_sub(1)?;
+        let at = usize::try_from(random.between(0, last)).unwrap_or(0);
+        Some(self.left.swap_remove(at))
+    }
+}
+
 /// What causes trouble.
 #[derive(Debug)]
 pub(super) struct Nemesis<'r> {
@@ -67,8 +95,7 @@ pub(super) struct Nemesis<'r> {
     pub(super) volume: Volume,
     pub(super) proxy: Proxy,
     pub(super) history: File,
-    /// What this broker and this disk can be troubled with.
-    pub(super) troubles: Vec<Trouble>,
+    pub(super) troubles: Deck,
     pub(super) injections: u64,
 }
 
@@ -79,7 +106,7 @@ impl Nemesis<'_> {
         // A third of the time is long and calm, because what gets lost there gets lost in healthy times.
         let calm = if self.random.between(1, 6) == 1 { (3000, 4000) } else { (150, 1500) };
         self.sleep(calm);
-        let Some(trouble) = self.random.pick(&self.troubles.clone()).copied() else { return Ok(()) };
+        let Some(trouble) = self.troubles.deal(&mut self.random) else { return Ok(()) };
         match trouble {
             Trouble::Kill => self.kill(),
             Trouble::Power => self.cut_power(),

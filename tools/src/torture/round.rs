@@ -16,7 +16,7 @@ use super::checker::{self, History, Violation};
 use super::clients::{Clients, Library, TOPICS};
 use super::figures::Figures;
 use super::machine::Machine;
-use super::nemesis::{Nemesis, Trouble};
+use super::nemesis::{Deck, Nemesis, Trouble};
 use super::proxy::Proxy;
 use super::random::Random;
 use super::volume::{Disk, Volume};
@@ -32,7 +32,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) disk: Disk,
-    /// How long there is trouble.
+    /// How long there is trouble; longer, if that is too short for each of them.
     pub(super) load: Duration,
     /// Records a second.
     pub(super) rate: u64,
@@ -69,7 +69,7 @@ pub(super) fn run(root: &Path, dir: &Path, plan: &Plan, program: Program) -> Res
         Trouble::Errors => is_ours,
         Trouble::Kill | Trouble::Pause | Trouble::Cut => true,
     };
-    let troubles: Vec<_> = plan.troubles.iter().copied().filter(possible).collect();
+    let troubles = Deck::new(plan.troubles.iter().copied().filter(possible).collect());
     let random = Random::new(plan.seed);
     let mut nemesis = Nemesis { root, dir, random, broker, volume, proxy, history, troubles, injections: 0 };
     let clients = Clients { bootstrap: advertised, histories: histories.clone(), seed: plan.seed, rate: plan.rate };
@@ -91,8 +91,10 @@ fn trouble(nemesis: &mut Nemesis<'_>, clients: &Clients, load: Duration) -> Resu
     let mut onlookers = clients.onlookers()?;
     let mut producers = clients.producers()?;
     let begun = now();
-    while now().duration_since(begun) < load {
+    let mut is_first = true;
+    while now().duration_since(begun) < load || is_first {
         nemesis.trouble_once()?;
+        is_first = is_first && nemesis.troubles.has_left();
     }
     nemesis.note("peace", "", json!({}))?;
     producers.iter_mut().for_each(super::clients::Client::tell_enough);
