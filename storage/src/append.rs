@@ -346,8 +346,8 @@ impl PartitionLog {
                 }
             }
             (Origin::Producer(_), None) => {}
-            (Origin::Marker(marker, _), _) => {
-                if let Some(ended) = writer.producers.apply_marker(marker, place.base_offset, now) {
+            (Origin::Marker(marker, rule), _) => {
+                if let Some(ended) = writer.producers.apply_marker(marker, *rule, place.base_offset, now) {
                     self.note_ended(&ended);
                 }
                 self.publish_unstable(writer);

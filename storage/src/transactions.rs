@@ -79,7 +79,8 @@ impl PartitionLog {
     }
 
     /// Begins to ask the coordinator about a batch; `None` if its transaction is open here and nothing is to be asked. The
-    /// guard is to come with the batch to [`Self::append_verified`]; it is taken away by a marker that comes before.
+    /// guard is to come with the batch to [`Self::append_verified`]; it is taken away by a marker that comes before and may end
+    /// the batch's transaction.
     #[must_use]
     pub fn begin_verification(
         &self,

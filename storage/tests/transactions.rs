@@ -152,6 +152,27 @@ fn a_batch_that_comes_after_its_marker_is_refused_and_nothing_hangs() {
 }
 
 #[test]
+fn the_first_batch_of_a_transaction_may_ask_before_the_marker_of_the_last_one_is_here() {
+    for (rule, epoch_after, appended) in [
+        (EpochRule::Newer, 1, Ok(4)),
+        // In version 1 the next transaction may have the same epoch, and the late batch is of the last one as well.
+        (EpochRule::SameOrNewer, 1, Err(ErrorCode::InvalidTxnState)),
+        // Somebody else has begun since.
+        (EpochRule::Newer, 2, Err(ErrorCode::InvalidTxnState)),
+    ] {
+        let t = Opened::new(TopicConfig::default());
+        assert_eq!(t.send(P, 0, Verified::NotAsked), Ok(0));
+        let guard = t.guard((7, 1), 0, FirstSequence::Zero).unwrap();
+        assert_eq!(t.end(marker(7, epoch_after, MarkerKind::Commit), rule), Ok(2));
+        // A coordinator that did not hear of it sends it again.
+        assert_eq!(t.end(marker(7, epoch_after, MarkerKind::Commit), rule), Ok(3));
+        assert_eq!(t.send((7, 1), 0, Verified::By(guard)), appended, "{rule:?}, {epoch_after}");
+        let late = t.send(P, 2, Verified::By(guard));
+        assert!(matches!(late, Err(ErrorCode::InvalidTxnState | ErrorCode::InvalidProducerEpoch)), "{late:?}");
+    }
+}
+
+#[test]
 fn while_the_coordinator_is_asked_nothing_overtakes_the_lowest_sequence() {
     let t = Opened::new(TopicConfig::default());
     t.guard(P, 4, FirstSequence::Any).unwrap();

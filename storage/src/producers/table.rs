@@ -212,10 +212,16 @@ impl ProducerTable {
         }
     }
 
-    /// Notes a marker at `offset`, and returns the transaction that it ends; `None` if none was open.
-    pub fn apply_marker(&mut self, marker: &Marker, offset: Offset, now: Timestamp) -> Option<CompletedTransaction> {
+    /// Notes a marker that was appended at `offset` by `rule`, and returns the transaction that it ends; `None` if none was open.
+    pub fn apply_marker(
+        &mut self,
+        marker: &Marker,
+        rule: EpochRule,
+        offset: Offset,
+        now: Timestamp,
+    ) -> Option<CompletedTransaction> {
         self.make_room_for(marker.producer_id);
-        self.verifications.end(marker.producer_id);
+        self.verifications.end_by(marker, rule);
         let producer = entry(&mut self.producers, marker.producer_id, marker.producer_epoch);
         producer.enter_epoch(marker.producer_epoch);
         producer.coordinator_epoch = marker.coordinator_epoch;
@@ -239,7 +245,8 @@ impl ProducerTable {
         let header = batch.header();
         if header.attributes.is_control() {
             let offset = Offset::new(header.base_offset)?;
-            return self.apply_marker(&Marker::of_stored(batch)?, offset, now);
+            // Either rule: nobody is asked about anything in replay.
+            return self.apply_marker(&Marker::of_stored(batch)?, EpochRule::SameOrNewer, offset, now);
         }
         let stamp = ProducerBatch::of_stored(header)?;
         let by_broker = header.attributes.is_log_append_time();

@@ -1,7 +1,10 @@
 //! What keeps a batch out of a transaction that it comes too late for (KIP-890). A batch that would begin a transaction in this
 //! partition needs the coordinator's word that the producer's transaction includes the partition; between that word and the
-//! append, a marker may end the transaction. So the question gets a guard, each marker takes the guard away, and a batch whose
+//! append, a marker may end the transaction. So the question gets a guard, a marker takes the guard away, and a batch whose
 //! guard is gone is refused: nothing is appended that no marker would ever end.
+//!
+//! In version 2 a marker has the epoch of the producer's next transaction. A batch of that epoch may ask before the marker of
+//! the transaction before is here, and keeps its guard: it cannot belong to what the marker ends.
 //!
 //! Owns: the guards that are out. Does not know: the coordinator, and whether the broker asks it at all.
 
@@ -10,6 +13,7 @@ use std::collections::BTreeMap;
 use model::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use super::error::SequenceError;
+use super::marker::{EpochRule, Marker};
 use crate::batch::ProducerBatch;
 
 /// Stands for one question to the coordinator. No two are equal, also of the same producer: a word about an earlier
@@ -115,7 +119,19 @@ impl Verifications {
         Ok(())
     }
 
-    /// Takes the producer's guard away: a transaction has begun here, or ended.
+    /// Takes the producer's guard away, if its transaction may be the one that the marker ends.
+    pub(super) fn end_by(&mut self, marker: &Marker, rule: EpochRule) {
+        let asked = self.pending.get(&marker.producer_id);
+        let is_of_next = asked.is_some_and(|pending| match rule {
+            EpochRule::SameOrNewer => pending.epoch > marker.producer_epoch,
+            EpochRule::Newer => pending.epoch >= marker.producer_epoch,
+        });
+        if !is_of_next {
+            self.end(marker.producer_id);
+        }
+    }
+
+    /// Takes the producer's guard away: a transaction has begun here.
     pub(super) fn end(&mut self, id: ProducerId) {
         if let Some(pending) = self.pending.remove(&id) {
             self.by_age.remove(&pending.guard);
