@@ -4,12 +4,12 @@
 //! reported as such, and the shard asks for it again, for ever: a transaction of which one partition never hears would hold
 //! up that partition's readers for ever. Only where the topic is gone nobody can be held up.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use coordinator::transaction::TransactionVersion;
 use coordinator::transaction::event::{MarkerResult, Markers, MarkersWritten, TransactionResult};
 use model::{ErrorCode, Offset, Timestamp, TopicPartition};
-use storage::error::AppendError;
 use storage::producers::{EpochRule, Marker, MarkerKind};
 use tracing::{error, warn};
 
@@ -74,18 +74,15 @@ fn begin(hands: &Hands, at: &TopicPartition, (marker, rule): (&Marker, EpochRule
                 let end = placed.last_offset.checked_add(1).unwrap_or(placed.last_offset);
                 Begun::Appended(Arc::clone(partition), end)
             }
-            Err(error) => Begun::Over(refused(at, &error)),
+            Err(error) => Begun::Over(refused(at, ErrorCode::from(&error), &error)),
         },
-        Err(code) => {
-            warn!(partition = %at, code = code.name(), "a transaction's marker cannot be written now");
-            Begun::Over(MarkerResult::Failed)
-        }
+        Err(code) => Begun::Over(refused(at, code, &code.name())),
     }
 }
 
-fn refused(at: &TopicPartition, error: &AppendError) -> MarkerResult {
+fn refused(at: &TopicPartition, code: ErrorCode, error: &dyn Display) -> MarkerResult {
     // The partition has heard of a newer epoch: nothing of this transaction is open there, and nothing ever will be.
-    if ErrorCode::from(error) == ErrorCode::InvalidProducerEpoch {
+    if code == ErrorCode::InvalidProducerEpoch {
         error!(partition = %at, %error, "a transaction's marker is refused, because it is not the newest of its producer");
         return MarkerResult::Written;
     }
@@ -107,11 +104,8 @@ async fn end(hands: &Hands, at: &TopicPartition, begun: Begun) -> MarkerResult {
         },
         Begun::WithGroups(later) => match later.await {
             Ok(()) => MarkerResult::Written,
-            Err(code) => {
-                let is_gone = hands.images.now().topic(OFFSETS_TOPIC).is_none();
-                warn!(partition = %at, code = code.name(), "a transaction's marker cannot be written now");
-                if is_gone { MarkerResult::TopicDeleted } else { MarkerResult::Failed }
-            }
+            Err(_) if hands.images.now().topic(OFFSETS_TOPIC).is_none() => MarkerResult::TopicDeleted,
+            Err(code) => refused(at, code, &code.name()),
         },
     }
 }
