@@ -22,8 +22,6 @@ class Member(ConsumerRebalanceListener):
             session_timeout_ms=arguments.session_ms,
             heartbeat_interval_ms=HEARTBEAT_MS,
             max_poll_records=BATCH_MAX,
-            # A leader that assigned before it knew the topic's partitions looks again after this, which is 5 minutes by default.
-            metadata_max_age_ms=5000,
         )
         self.topic = arguments.topic
         self.owned = set()
@@ -38,6 +36,7 @@ class Member(ConsumerRebalanceListener):
                 say(read=[[record.partition, record.offset, record.value.decode()] for record in records])
                 self.uncommitted = True
             self.commit()
+            self.join_again_if_forgotten()
         self.consumer.close(autocommit=False)
 
     def commit(self):
@@ -48,6 +47,14 @@ class Member(ConsumerRebalanceListener):
             except RebalanceInProgressError:
                 # It is tried again when a partition is taken away, or after the next poll.
                 pass
+
+    def join_again_if_forgotten(self):
+        """kafka-python 3.0.12 forgets an assignment, of any broker: a leader that learns of the topic's partitions joins again,
+        and if a poll's time is up before the answers are there, the next poll finds that nothing has changed since the leader
+        assigned, and does not look at what came."""
+        coordinator = self.consumer._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def on_partitions_assigned(self, assigned):
         self.owned |= {place.partition for place in assigned}
