@@ -187,7 +187,8 @@ impl Parts {
         stopping: &watch::Receiver<bool>,
     ) -> Result<(Arc<Broker>, Threads), ServeError> {
         let log = MetadataLog::open(&self.log_manager, self.clock.now())?;
-        let options = MetadataOptions { config: Arc::clone(config), clock: self.clock };
+        let options =
+            MetadataOptions { config: Arc::clone(config), clock: self.clock, metrics: Arc::clone(&self.metrics) };
         let was_clean = self.log_manager.was_clean();
         let (metadata, thread) = Metadata::start(log, Arc::clone(&self.registry), options, was_clean)?;
         let data_directory = DataDirectory::new(Arc::clone(&self.log_manager));

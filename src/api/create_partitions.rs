@@ -14,6 +14,9 @@ use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
 use crate::metadata::{MorePartitions, Refused};
 
+/// The first version that knows `THROTTLING_QUOTA_EXCEEDED` (KIP-599).
+const THROTTLES_FROM: i16 = 3;
+
 pub(super) struct CreatePartitions;
 
 impl Api for CreatePartitions {
@@ -24,7 +27,7 @@ impl Api for CreatePartitions {
 
     fn handle(
         broker: &Arc<Broker>,
-        _context: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         request: CreatePartitionsRequest<'_>,
     ) -> Reply<CreatePartitionsResponse> {
         let mut times: HashMap<&str, u32> = HashMap::new();
@@ -38,20 +41,23 @@ impl Api for CreatePartitions {
         names.retain(|(name, _)| told.insert(name.clone()));
         let wishes = request.topics.iter().filter(|topic| !is_double(topic)).map(wish).collect();
         let validate_only = request.validate_only;
+        let knows_throttling = context.version >= THROTTLES_FROM;
         let broker = Arc::clone(broker);
         Reply::exclusive(async move {
-            let mut decided = broker.metadata.add_partitions(wishes, validate_only).await.into_iter();
+            let decided = broker.metadata.add_partitions(wishes, validate_only).await;
+            let throttle_time_ms = Refused::throttle_time_ms(&decided);
+            let mut decided = decided.into_iter();
             let doubled = || Err(Refused::new(ErrorCode::InvalidRequest, "the topic is asked for twice"));
             let answer = |(name, is_double)| {
                 let result = if is_double { doubled() } else { decided.next().unwrap_or_else(doubled) };
                 let (code, error_message) = match result {
                     Ok(()) => (ErrorCode::None, None),
-                    Err(refused) => (refused.code, Some(refused.message)),
+                    Err(refused) => (refused.code_for(knows_throttling), Some(refused.message)),
                 };
                 CreatePartitionsTopicResult { name, error_code: code.code(), error_message }
             };
             let results = names.into_iter().map(answer).collect();
-            CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() }
+            CreatePartitionsResponse { results, throttle_time_ms }
         })
     }
 }

@@ -14,6 +14,9 @@ use super::{Api, Reply, RequestContext};
 use crate::broker::Broker;
 use crate::metadata::{CreatedTopic, NewTopic, Refused};
 
+/// The first version that knows `THROTTLING_QUOTA_EXCEEDED` (KIP-599).
+const THROTTLES_FROM: i16 = 6;
+
 pub(super) struct CreateTopics;
 
 impl Api for CreateTopics {
@@ -24,24 +27,26 @@ impl Api for CreateTopics {
 
     fn handle(
         broker: &Arc<Broker>,
-        _context: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         request: CreateTopicsRequest<'_>,
     ) -> Reply<CreateTopicsResponse> {
         let wishes: Vec<NewTopic> = request.topics.iter().map(wish).collect();
         let validate_only = request.validate_only;
+        let knows_throttling = context.version >= THROTTLES_FROM;
         let broker = Arc::clone(broker);
         Reply::exclusive(async move {
             let names: Vec<String> = wishes.iter().map(|wish| wish.name.clone()).collect();
             let results = broker.metadata.create_topics(wishes, validate_only).await;
+            let throttle_time_ms = Refused::throttle_time_ms(&results);
             let answer = |(name, result)| match result {
                 Ok(created) => described(&broker, &created),
-                Err(refused) => failed(name, refused),
+                Err(refused) => failed(name, refused, knows_throttling),
             };
             let mut topics: Vec<_> = names.into_iter().zip(results).map(answer).collect();
             // A name that was there twice is refused once.
             let mut told = HashSet::new();
             topics.retain(|topic| told.insert(topic.name.clone()));
-            CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
+            CreateTopicsResponse { topics, throttle_time_ms }
         })
     }
 }
@@ -77,10 +82,10 @@ fn described(broker: &Broker, created: &CreatedTopic) -> CreatableTopicResult {
     }
 }
 
-fn failed(name: String, refused: Refused) -> CreatableTopicResult {
+fn failed(name: String, refused: Refused, knows_throttling: bool) -> CreatableTopicResult {
     CreatableTopicResult {
         name,
-        error_code: refused.code.code(),
+        error_code: refused.code_for(knows_throttling).code(),
         error_message: Some(refused.message),
         configs: Some(Vec::new()),
         ..CreatableTopicResult::default()

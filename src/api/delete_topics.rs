@@ -16,6 +16,8 @@ use crate::metadata::{Image, Refused, TopicRef};
 
 /// The first version that also takes ids.
 const IDS_FROM: i16 = 6;
+/// The first version that knows `THROTTLING_QUOTA_EXCEEDED` (KIP-599).
+const THROTTLES_FROM: i16 = 5;
 
 pub(super) struct DeleteTopics;
 
@@ -37,15 +39,19 @@ impl Api for DeleteTopics {
             request.topic_names.iter().map(|name| Ok(TopicRef::Name((*name).to_owned()))).collect()
         };
         let wishes = refuse_doubles(&image, topics);
+        let knows_throttling = context.version >= THROTTLES_FROM;
         if !image.broker.delete_topic_enable {
             let refused = Refused::new(ErrorCode::TopicDeletionDisabled, "delete.topic.enable is false");
-            let responses = wishes.into_iter().map(|(asked, _)| failed(asked, refused.clone())).collect();
+            let responses =
+                wishes.into_iter().map(|(asked, _)| failed(asked, refused.clone(), knows_throttling)).collect();
             return Reply::now(DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() });
         }
         let broker = Arc::clone(broker);
         Reply::exclusive(async move {
             let good = wishes.iter().filter_map(|(_, wish)| wish.as_ref().ok().cloned()).collect();
-            let mut results = broker.metadata.delete_topics(good).await.into_iter();
+            let results = broker.metadata.delete_topics(good).await;
+            let throttle_time_ms = Refused::throttle_time_ms(&results);
+            let mut results = results.into_iter();
             let answer = |(asked, wish): (Asked, Result<TopicRef, Refused>)| {
                 let result = match wish {
                     Ok(_) => results.next().unwrap_or_else(|| Err(Refused::new(ErrorCode::UnknownServerError, ""))),
@@ -57,14 +63,14 @@ impl Api for DeleteTopics {
                         topic_id,
                         ..DeletableTopicResult::default()
                     },
-                    Err(refused) => failed(asked, refused),
+                    Err(refused) => failed(asked, refused, knows_throttling),
                 }
             };
             let mut responses: Vec<_> = wishes.into_iter().map(answer).collect();
             // What was there twice is refused once.
             let mut told = HashSet::new();
             responses.retain(|topic| told.insert((topic.name.clone(), topic.topic_id)));
-            DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }
+            DeleteTopicsResponse { responses, throttle_time_ms }
         })
     }
 }
@@ -112,6 +118,7 @@ fn refuse_doubles(
     topics.into_iter().map(judge).collect()
 }
 
-fn failed((name, topic_id): Asked, refused: Refused) -> DeletableTopicResult {
-    DeletableTopicResult { name, topic_id, error_code: refused.code.code(), error_message: Some(refused.message) }
+fn failed((name, topic_id): Asked, refused: Refused, knows_throttling: bool) -> DeletableTopicResult {
+    let error_code = refused.code_for(knows_throttling).code();
+    DeletableTopicResult { name, topic_id, error_code, error_message: Some(refused.message) }
 }

@@ -212,8 +212,11 @@ impl Describe {
 }
 
 fn why_missing(name: &str, refused: &HashMap<String, ErrorCode>) -> ErrorCode {
-    if let Some(code) = refused.get(name) {
-        return *code;
+    match refused.get(name) {
+        // What will pass, in a code that clients look again after.
+        Some(ErrorCode::ThrottlingQuotaExceeded) => return ErrorCode::LeaderNotAvailable,
+        Some(code) => return *code,
+        None => {}
     }
     if TopicName::parse(name).is_ok() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException }
 }

@@ -22,6 +22,7 @@ use super::runtime::Runtime;
 use super::topics::{CreatedTopic, MorePartitions, NewTopic, Refused, TopicRef};
 use crate::clock::Clock;
 use crate::partitions::Registry;
+use crate::telemetry::Metrics;
 
 /// Commands that share one sync.
 const TOGETHER_MAX: usize = 64;
@@ -48,6 +49,8 @@ pub(crate) struct MetadataOptions {
     pub(crate) config: Arc<BrokerConfig>,
     /// The time.
     pub(crate) clock: Clock,
+    /// Where refusals by a limit are counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The door to the metadata: the image to read, commands to change it.

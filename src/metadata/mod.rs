@@ -4,6 +4,7 @@
 //! Owns: the metadata log and its snapshot, the state that they replay to, the image that requests read. Does not know:
 //! requests and their versions, sockets.
 
+mod bounds;
 mod configs;
 mod controller;
 mod features;

@@ -8,6 +8,7 @@ use model::{ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 use storage::error::StorageError;
 use tracing::{error, info, warn};
 
+use super::bounds::{Bounds, Limits};
 use super::configs::{self, ConfigChange};
 use super::controller::{MetadataOptions, Results};
 use super::features::{self, FeatureUpdate};
@@ -18,6 +19,7 @@ use super::record::{MetadataRecord, WireTopicId};
 use super::state::State;
 use super::topics::{self, CreatedTopic, Defaults, MorePartitions, NewTopic, Refused, TopicRef};
 use crate::partitions::{CleanerSettings, Partition, Registry};
+use crate::telemetry::TopicLimit;
 
 /// All that the metadata thread owns.
 pub(super) struct Runtime {
@@ -33,6 +35,7 @@ pub(super) struct Runtime {
     /// Logs that are ready on disk for what is decided and not durable yet.
     prepared: Vec<(TopicId, Vec<TopicPartition>)>,
     image: Image,
+    bounds: Bounds,
 }
 
 impl Runtime {
@@ -48,7 +51,11 @@ impl Runtime {
         let state = log.load()?;
         let image = Image::default();
         let (due, follow_ups, prepared) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { log, registry, options, state, due, follow_ups, prepared, image })
+        let config = &options.config;
+        let limits =
+            Limits { partitions_max: config.max_broker_partitions, rate_max: config.controller_mutation_rate_max };
+        let bounds = Bounds::new(limits, options.clock.tick());
+        Ok(Self { log, registry, options, state, due, follow_ups, prepared, image, bounds })
     }
 
     /// How far the log is, for those who describe it.
@@ -134,6 +141,7 @@ impl Runtime {
             }
             let decided = self.create_topic(wish, &mut budget);
             results.push(decided.and_then(|(created, record)| {
+                self.admit(&created, validate_only)?;
                 if !validate_only {
                     self.prepare_logs(&created.name, created.id, 0..created.partitions)?;
                     self.accept(record, records);
@@ -163,6 +171,32 @@ impl Runtime {
         Ok((created, record))
     }
 
+    /// Whether a topic may be created now. What the broker needs itself always may.
+    fn admit(&mut self, topic: &CreatedTopic, validate_only: bool) -> Result<(), Refused> {
+        if internal::is_internal(topic.name.as_str()) {
+            return Ok(());
+        }
+        self.check_room(topic.partitions)?;
+        if validate_only { Ok(()) } else { self.take_tokens(topic.partitions) }
+    }
+
+    /// Whether so many more partitions may be.
+    fn check_room(&self, partitions: i32) -> Result<(), Refused> {
+        let room = self.bounds.check_room(self.state.partition_count(), partitions);
+        room.map_err(|refused| self.count_refused(refused))
+    }
+
+    /// Whether so many partitions may be made or deleted now.
+    fn take_tokens(&mut self, partitions: i32) -> Result<(), Refused> {
+        let taken = self.bounds.take(partitions, self.options.clock.tick());
+        taken.map_err(|refused| self.count_refused(refused))
+    }
+
+    fn count_refused(&self, (limit, refused): (TopicLimit, Refused)) -> Refused {
+        self.options.metrics.topic_changes_refused.add(limit, 1);
+        refused
+    }
+
     fn defaults(&self) -> Defaults {
         let broker = &self.image.broker;
         Defaults {
@@ -179,6 +213,8 @@ impl Runtime {
         records: &mut Vec<MetadataRecord>,
     ) -> Result<(TopicName, TopicId), Refused> {
         let (name, id, record) = topics::delete(&self.state, topic)?;
+        let partitions = self.state.topic(id).map_or(0, |topic| topic.partitions);
+        self.take_tokens(partitions)?;
         self.accept(record, records);
         Ok((name, id))
     }
@@ -195,6 +231,9 @@ impl Runtime {
             let grown = self.state.id_of(&wish.name).and_then(|id| Some((id, self.state.topic(id)?)));
             if let Some((id, topic)) = grown {
                 let (name, new) = (topic.name.clone(), topic.partitions..wish.count);
+                let count = wish.count.saturating_sub(topic.partitions);
+                self.check_room(count)?;
+                self.take_tokens(count)?;
                 self.prepare_logs(&name, id, new)?;
             }
             self.accept(record, records);

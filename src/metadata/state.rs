@@ -20,6 +20,8 @@ pub(super) struct TopicState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     topics: BTreeMap<TopicId, TopicState>,
+    /// Partitions of all topics.
+    partition_count: i64,
     names: BTreeMap<TopicName, TopicId>,
     /// The topics by [`TopicName::metric_name`].
     metric_names: BTreeMap<String, TopicName>,
@@ -98,6 +100,11 @@ impl State {
         &self.features
     }
 
+    /// Partitions of all topics.
+    pub(super) fn partition_count(&self) -> i64 {
+        self.partition_count
+    }
+
     /// How often the broker started without having stopped cleanly.
     pub(super) fn unclean_starts(&self) -> i32 {
         self.unclean_starts
@@ -121,10 +128,12 @@ impl State {
                 }
                 self.names.insert(name.0.clone(), id.0);
                 self.metric_names.insert(name.0.metric_name(), name.0.clone());
+                self.partition_count += i64::from(partitions);
                 self.topics.insert(id.0, TopicState { name: name.0, partitions, unclean_starts, configs });
             }
             MetadataRecord::TopicDeleted { id } => {
                 let topic = self.topics.remove(&id.0).ok_or(ReplayError::UnknownTopic(id.0))?;
+                self.partition_count -= i64::from(topic.partitions);
                 self.names.remove(&topic.name);
                 self.metric_names.remove(&topic.name.metric_name());
                 self.retiring.insert(id.0);
@@ -137,6 +146,7 @@ impl State {
                 if partitions < topic.partitions {
                     return Err(ReplayError::Shrinks { id: id.0, partitions });
                 }
+                self.partition_count += i64::from(partitions - topic.partitions);
                 topic.partitions = partitions;
             }
             MetadataRecord::TopicConfigsChanged { id, configs } => {

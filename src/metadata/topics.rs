@@ -20,12 +20,31 @@ pub(crate) struct Refused {
     pub(crate) code: ErrorCode,
     /// What was wrong, and what would be right.
     pub(crate) message: String,
+    /// Milliseconds after which it may be granted; 0 if time does not help.
+    pub(crate) throttle_time_ms: i32,
 }
 
 impl Refused {
-    /// A refusal.
+    /// A refusal that time does not help with.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), throttle_time_ms: 0 }
+    }
+
+    /// The code for a request whose version may not know `THROTTLING_QUOTA_EXCEEDED` (KIP-599): then one that has its client try
+    /// again.
+    pub(crate) fn code_for(&self, knows_throttling: bool) -> ErrorCode {
+        let is_unknown = self.code == ErrorCode::ThrottlingQuotaExceeded && !knows_throttling;
+        if is_unknown { ErrorCode::RequestTimedOut } else { self.code }
+    }
+
+    /// How long the client of an answer with these results should wait, ms.
+    pub(crate) fn throttle_time_ms<T>(results: &[Result<T, Self>]) -> i32 {
+        results
+            .iter()
+            .filter_map(|result| result.as_ref().err())
+            .map(|refused| refused.throttle_time_ms)
+            .max()
+            .unwrap_or(0)
     }
 }
 

@@ -77,6 +77,15 @@ pub(crate) enum ConnectionLimit {
     PerIp,
 }
 
+/// Which limit a topic, or more partitions, were refused by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TopicLimit {
+    /// `max.broker.partitions`.
+    Partitions,
+    /// `controller.mutation.rate.max`.
+    Rate,
+}
+
 /// What a topic's partitions count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
@@ -123,6 +132,11 @@ impl ConnectionLimit {
     const ALL: [(Self, &'static str); 2] = [(Self::All, "max.connections"), (Self::PerIp, "max.connections.per.ip")];
 }
 
+impl TopicLimit {
+    const ALL: [(Self, &'static str); 2] =
+        [(Self::Partitions, "max.broker.partitions"), (Self::Rate, "controller.mutation.rate.max")];
+}
+
 impl Traffic {
     /// Each of them; the words are those of Kafka's MBeans.
     pub(crate) const ALL: [(Self, &'static str); 7] = [
@@ -145,7 +159,7 @@ impl DroppedPoint {
     ];
 }
 
-/// The four sets above, each as its `ALL` lists it.
+/// The sets above, each as its `ALL` lists it.
 macro_rules! closed_set {
     ($($set:ident)*) => {
         $(impl Label for $set {
@@ -166,7 +180,7 @@ macro_rules! closed_set {
     };
 }
 
-closed_set! { RefusedRequest ConnectionLimit Traffic DroppedPoint }
+closed_set! { RefusedRequest ConnectionLimit TopicLimit Traffic DroppedPoint }
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use protocol::ApiKey;
 use super::cleaning::Cleaning;
 use super::counter::{Counter, CounterBy};
 use super::histogram::HistogramBy;
-use super::label::{ConnectionLimit, DroppedPoint, RefusedRequest, Traffic};
+use super::label::{ConnectionLimit, DroppedPoint, RefusedRequest, TopicLimit, Traffic};
 use super::table::metrics;
 
 metrics! {
@@ -23,6 +23,11 @@ metrics! {
         /// Connections that were closed at once, by the config whose limit they would have exceeded.
         connections_refused: CounterBy<ConnectionLimit> = "tidelog_network_refused_connections",
             labels ["limit"], unit "connections", mbean "-";
+
+        /// Topics that were not made or deleted, and additions of partitions that were not made, by the config whose limit they
+        /// would have exceeded.
+        topic_changes_refused: CounterBy<TopicLimit> = "tidelog_metadata_refused_topic_changes",
+            labels ["limit"], unit "changes", mbean "-";
 
         /// Requests that were read whole and handled, by API.
         requests: CounterBy<ApiKey> = "kafka_network_requestmetrics_requests",

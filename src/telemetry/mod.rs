@@ -21,7 +21,7 @@ mod table;
 pub(crate) use cleaning::LastCleaning;
 pub(crate) use endpoint::{Endpoint, EndpointOptions, Scrape};
 pub(crate) use exposition::{Format, render};
-pub(crate) use label::{ConnectionLimit, DroppedPoint, Label, RefusedRequest, Traffic};
+pub(crate) use label::{ConnectionLimit, DroppedPoint, Label, RefusedRequest, TopicLimit, Traffic};
 pub(crate) use metrics::Metrics;
 pub(crate) use sample::Samples;
 pub(crate) use table::Row;

@@ -8,3 +8,4 @@ mod bombs;
 mod connections;
 mod floods;
 mod stranger;
+mod topics;

@@ -13,6 +13,7 @@ use kafka_protocol::messages::{
     PushTelemetryRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use model::ErrorCode;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -32,6 +33,7 @@ const GROWING: &[&str] = &[
     "kafka_server_socket_server_metrics_connection_creation_total",
     "kafka_server_socket_server_metrics_connection_close_total",
     "tidelog_network_refused_connections_total{limit=\"max.connections.per.ip\"}",
+    "tidelog_metadata_refused_topic_changes_total{limit=\"max.broker.partitions\"}",
     "kafka_network_requestmetrics_requests_total{request=\"CreateTopics\"}",
     "kafka_network_requestmetrics_requestbytes_total{request=\"Produce\"}",
     "kafka_network_requestmetrics_totaltimems_count{request=\"Fetch\"}",
@@ -98,7 +100,7 @@ fn of(samples: &Samples, series: &str) -> f64 {
 
 #[test]
 fn every_row_follows_the_work_that_it_counts() {
-    let mut settings = vec!["max.connections.per.ip=20", "offsets.topic.num.partitions=1"];
+    let mut settings = vec!["max.connections.per.ip=20", "offsets.topic.num.partitions=1", "max.broker.partitions=60"];
     settings.extend(["transaction.state.log.num.partitions=1", "metrics.series.max=150"]);
     settings.extend(COMPACTION);
     let mut shown = Shown::start(&settings);
@@ -158,6 +160,7 @@ fn work(address: &str) -> Vec<Wire> {
     create_topic(&mut wire, TOPIC, 1);
     // After `rows`, and more than `metrics.series.max` has room for.
     create_topic(&mut wire, "zz-many", 30);
+    assert_eq!(try_create_topic(&mut wire, "too-many", 61, &[]), ErrorCode::PolicyViolation.code());
     produce(address);
     refused_produce(&mut wire);
     fetches(&mut wire);
@@ -184,6 +187,10 @@ pub(crate) fn create_topic(wire: &mut Wire, topic: &str, partitions: i32) {
 }
 
 pub(crate) fn create_topic_with(wire: &mut Wire, topic: &str, partitions: i32, configs: &[(&str, &str)]) {
+    assert_eq!(try_create_topic(wire, topic, partitions, configs), 0);
+}
+
+fn try_create_topic(wire: &mut Wire, topic: &str, partitions: i32, configs: &[(&str, &str)]) -> i16 {
     let text = |text: &str| StrBytes::from_string(text.to_owned());
     let config = |(key, value): &(&str, &str)| {
         CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value)))
@@ -194,7 +201,7 @@ pub(crate) fn create_topic_with(wire: &mut Wire, topic: &str, partitions: i32, c
         .with_replication_factor(1)
         .with_configs(configs.iter().map(config).collect());
     let answer = wire.call(5, &CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000));
-    assert_eq!(answer.topics[0].error_code, 0);
+    answer.topics[0].error_code
 }
 
 fn produce(address: &str) {

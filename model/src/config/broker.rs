@@ -213,6 +213,14 @@ config_table! {
         /// or a start with a wrong one, records are deleted at this pace and not all at once. Not a key of Kafka's.
         log_retention_clock_pace_max: i32 = "log.retention.clock.pace.max", default 24, valid AtLeast(1);
 
+        /// Partitions that are made or deleted in a second, on average over eleven seconds; what goes beyond is refused, with
+        /// `THROTTLING_QUOTA_EXCEEDED` and the time to wait where the request's version knows it (KIP-599). Not a key of Kafka's,
+        /// which has `controller_mutation_rate` for each user.
+        controller_mutation_rate_max: i32 = "controller.mutation.rate.max", default 10_000, valid AtLeast(1);
+
+        /// Partitions of all topics together; a topic that would exceed it is not made. Not a key of Kafka's.
+        max_broker_partitions: i32 = "max.broker.partitions", default 200_000, valid AtLeast(1);
+
         /// Connections that are taken in a second, over all listeners; those beyond wait, and are taken evenly.
         max_connection_creation_rate: i32 = "max.connection.creation.rate", default i32::MAX, valid AtLeast(1);
 

@@ -23,7 +23,8 @@ fn start(disk: &SimulatedDisk, commit: &Arc<GroupCommit>) -> Started {
     let manager = Arc::new(manager);
     let registry = Arc::new(Registry::new(Arc::clone(&manager), Arc::clone(commit), Arc::default()));
     let log = MetadataLog::open(&manager, Timestamp::new(0)).unwrap();
-    let options = MetadataOptions { config: Arc::new(BrokerConfig::default()), clock: Clock::start() };
+    let config = Arc::new(BrokerConfig::default());
+    let options = MetadataOptions { config, clock: Clock::start(), metrics: Arc::default() };
     let mut runtime = Runtime::load(log, registry, options).unwrap();
     runtime.open_everything();
     Started { manager, runtime }
