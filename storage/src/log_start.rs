@@ -30,12 +30,13 @@ impl PartitionLog {
             return Err(SyncError::Offline);
         }
         if start > self.log_start_offset() {
+            // Before its time: whoever sees the time must see that the start is still to be moved.
+            self.published.requested_start.fetch_max(start.get(), Ordering::AcqRel);
             let since = &self.published.start_moved_since;
             // The first move counts: a start that moves all the time would else never let anything go.
             if since.load(Ordering::Acquire) < 0 {
                 since.store(now.get(), Ordering::Release);
             }
-            self.published.requested_start.fetch_max(start.get(), Ordering::AcqRel);
         }
         Ok(())
     }
@@ -59,6 +60,10 @@ impl PartitionLog {
         let since = self.published.start_moved_since.swap(-1, Ordering::AcqRel);
         let mut taken = false;
         if since >= 0 {
+            if self.requested_log_start() > self.log_start_offset() {
+                // No sync has come to it yet; what is dead then is for a later call.
+                self.published.start_moved_since.store(since, Ordering::Release);
+            }
             taken = match self.set_aside_dead(Timestamp::new(since)) {
                 Ok(taken) => taken,
                 Err(error) => {

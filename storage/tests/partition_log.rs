@@ -286,6 +286,7 @@ fn records_before_a_requested_start_are_gone_and_their_files_later() {
     log.request_log_start(offset(61), NOW).unwrap();
     log.request_log_start(offset(30), later(999)).unwrap();
     assert_eq!((log.log_start_offset(), log.requested_log_start()), (offset(0), offset(61)));
+    assert!(!log.delete_dead_segments(later(5)).unwrap(), "no sync has come to it, and it is not forgotten");
     assert_eq!(log.sync().unwrap(), offset(100));
     assert_eq!(log.log_start_offset(), offset(61));
     assert_eq!(log.epoch_end(epoch(0)), Some((epoch(0), offset(100))));
