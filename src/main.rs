@@ -7,6 +7,7 @@ mod background;
 mod broker;
 mod cli;
 mod clock;
+mod control;
 mod coordinators;
 mod gauges;
 mod metadata;

@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::background::Background;
 use crate::broker::{Broker, Remembered};
 use crate::clock::Clock;
+use crate::control::{Control, ControlParts};
 use crate::coordinators::{CoordinatorThreads, Coordinators};
 use crate::gauges;
 use crate::metadata::{Metadata, MetadataLog, MetadataLogError, MetadataOptions};
@@ -109,6 +110,7 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     let background =
         Background::start(Arc::clone(&parts.registry), parts.clock, &config, leftovers).map_err(ServeError::System)?;
     let endpoint = metrics_socket.map(|socket| start_endpoint(socket, &config, &broker, &stopping)).transpose()?;
+    let control = parts.control(&config, &stopping);
     let pace = Arc::new(listener::Pace::new(parts.clock, config.max_connection_creation_rate));
     let mut accepts = tokio::task::JoinSet::new();
     for (index, socket) in sockets.into_iter().enumerate() {
@@ -129,6 +131,9 @@ async fn serve(config: Arc<BrokerConfig>, on_ready: impl FnOnce(&Ready)) -> Resu
     if let Some(loops) = Arc::into_inner(loops) {
         // Off this thread, so that signals are still heard.
         tokio::task::spawn_blocking(move || loops.join()).await.unwrap_or_default();
+    }
+    if let Some(control) = control {
+        control.join().await;
     }
     background.stop();
     if let Some(endpoint) = endpoint {
@@ -210,6 +215,18 @@ impl Parts {
         };
         let client_telemetry = ClientTelemetry::new(options, Arc::clone(&self.metrics));
         Remembered { fetch_sessions, client_telemetry, metrics: Arc::clone(&self.metrics) }
+    }
+
+    /// The control socket. A broker without one serves all the same.
+    fn control(&self, config: &BrokerConfig, stopping: &watch::Receiver<bool>) -> Option<Control> {
+        let parts = ControlParts {
+            log_manager: Arc::clone(&self.log_manager),
+            clock: self.clock,
+            backup_bytes_per_second_max: config.backup_io_max_bytes_per_second,
+        };
+        let connections_max = usize::try_from(config.control_connections_max).unwrap_or(1);
+        let started = Control::start(parts, connections_max, stopping.clone());
+        started.inspect_err(|error| warn!(%error, "no control socket: there are no backups while the broker runs")).ok()
     }
 
     fn close(self) -> Result<(), ServeError> {

@@ -1,10 +1,12 @@
-//! `tidelog log`: what lies in the files of a data directory, and whether it is whole. Needs no broker, and should have none:
-//! a file that is being written to looks torn. Works on the segments of Apache Kafka too, which are the same.
+//! `tidelog log`: what lies in the files of a data directory, whether it is whole, and copies of it. Showing and checking need no
+//! broker, and should have none: a file that is being written to looks torn. They work on the segments of Apache Kafka too, which are
+//! the same.
 
 mod dump;
 mod files;
 mod index;
 mod scan;
+mod snapshot;
 mod verify;
 
 use std::path::PathBuf;
@@ -31,9 +33,11 @@ Examples:
   tidelog log dump data/orders-0/00000000000000000000.log --records --output json
   tidelog log verify data
   tidelog log verify data/orders-0 --records
+  tidelog log snapshot /backups/monday --dir data
 
 A partition lies in DATA/TOPIC-PARTITION; its segments are NAME.log with NAME.index, NAME.timeindex and
-NAME.txnindex beside them, and NAME is the offset of the first record. Stop the broker first, or take a copy: what it is writing looks torn.";
+NAME.txnindex beside them, and NAME is the offset of the first record. Before dump and verify, stop the
+broker or take a snapshot: what it is writing looks torn.";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -57,6 +61,16 @@ enum Action {
         #[arg(long)]
         records: bool,
     },
+    /// Makes a copy of a data directory as of one moment, while its broker runs or not
+    #[command(after_help = SNAPSHOT_HELP)]
+    Snapshot {
+        /// Where the copy is to be: a directory that does not exist yet, or is empty
+        #[arg(value_name = "DEST")]
+        destination: PathBuf,
+        /// The data directory
+        #[arg(long, value_name = "DATA")]
+        dir: PathBuf,
+    },
 }
 
 const DUMP_HELP: &str = "\
@@ -68,6 +82,12 @@ Checks lengths, checksums and counts of all batches, that offsets rise and lie i
 where they should. Bytes after the last whole batch of a partition are no problem but a note: a crash leaves them, nothing in
 them was acknowledged, and the next start cuts them off. Exit code 0: all is whole. 1: problems were found, and printed.";
 
+const SNAPSHOT_HELP: &str = "\
+The copy is a data directory: `tidelog serve --data DEST` starts from it as after a crash, with everything that was acknowledged at one
+moment of this command, and nothing later. A running broker makes it itself, asked by the socket control.sock in DATA, and producers do
+not wait for it. Segments that are not written to any more are linked where DEST is on the same file system, which costs no space until
+they are deleted here; all else is copied. DEST appears when all of it is on stable storage; after an error there is nothing.";
+
 /// Runs `tidelog log`.
 ///
 /// # Errors
@@ -76,6 +96,7 @@ pub(crate) fn run(args: &LogArgs) -> Result<(), CliError> {
     match &args.action {
         Action::Dump { paths, records } => dump::run(paths, *records, args.output),
         Action::Verify { directory, records } => verify::run(directory, *records, args.output),
+        Action::Snapshot { destination, dir } => snapshot::run(destination, dir, args.output),
     }
 }
 

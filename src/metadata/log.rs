@@ -127,6 +127,7 @@ impl MetadataLogError {
 /// The log and its snapshot.
 #[derive(Debug)]
 pub(crate) struct MetadataLog {
+    log_manager: Arc<LogManager>,
     log: Arc<PartitionLog>,
     snapshot_path: PathBuf,
     bytes_since_snapshot: u64,
@@ -157,7 +158,7 @@ impl MetadataLog {
     /// # Errors
     /// [`MetadataLogError::Open`]; [`MetadataLogError::Missing`]: it is made before the first topic, so that topics without it
     /// are ones whose metadata is lost.
-    pub(crate) fn open(log_manager: &LogManager, now: Timestamp) -> Result<Self, MetadataLogError> {
+    pub(crate) fn open(log_manager: &Arc<LogManager>, now: Timestamp) -> Result<Self, MetadataLogError> {
         if !log_manager.holds(&name())?
             && let Some(found) = log_manager.found()?.into_iter().next()
         {
@@ -172,7 +173,7 @@ impl MetadataLog {
         };
         let log = log_manager.open_or_create(&name(), ID, Arc::new(config), now)?;
         let snapshot_path = log_manager.dir().join(snapshot::FILE_NAME);
-        Ok(Self { log, snapshot_path, bytes_since_snapshot: 0 })
+        Ok(Self { log_manager: Arc::clone(log_manager), log, snapshot_path, bytes_since_snapshot: 0 })
     }
 
     /// How far it is.
@@ -228,7 +229,7 @@ impl MetadataLog {
             return Ok(());
         }
         let end = self.log.synced_offset();
-        snapshot::write(&self.snapshot_path, state, end)?;
+        self.log_manager.change_file(|| snapshot::write(&self.snapshot_path, state, end))?;
         self.bytes_since_snapshot = 0;
         self.log.truncate_before(end, now)?;
         Ok(())

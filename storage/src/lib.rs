@@ -13,6 +13,7 @@ mod segment;
 
 mod append;
 mod aside;
+mod backup;
 mod checkpoint;
 mod commit;
 mod compaction;
@@ -29,6 +30,7 @@ mod sync;
 mod transactions;
 
 pub use append::{Appended, Placed};
+pub use backup::{BackedUp, BackupError, BackupOptions, Copied, back_up_stopped};
 pub use commit::GroupCommit;
 pub use compaction::{CleanError, CleanOptions, Cleanable, Cleaned};
 pub use disk::{Disk, DiskFile, RealDisk};

@@ -119,7 +119,8 @@ impl PartitionLog {
             self.roll(now)?;
         }
         // The checkpoint must name a segment that stays.
-        self.sync_with(Checkpointing::Now)?;
+        let changing = self.stillness.change();
+        self.sync_under(Checkpointing::Now, Some(&changing))?;
         let mut syncer = self.syncer();
         if self.is_offline() {
             // Retired meanwhile: the directory may be another log's.

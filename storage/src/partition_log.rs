@@ -13,6 +13,7 @@ use model::{LeaderEpoch, Offset, Timestamp, TopicId, TopicPartition};
 
 use crate::append::Writer;
 use crate::aside::AsideFiles;
+use crate::backup::Stillness;
 use crate::commit::CommitState;
 use crate::compaction::Cleaning;
 use crate::epochs::Epochs;
@@ -35,6 +36,8 @@ pub struct PartitionLog {
     pub(crate) commit_state: CommitState,
     pub(crate) aside: AsideFiles,
     pub(crate) cleaning: Cleaning,
+    /// What a backup of all logs asks of this one.
+    pub(crate) stillness: Arc<Stillness>,
     observer: OnceLock<Observer>,
 }
 
@@ -97,7 +100,7 @@ impl PartitionLog {
         topic_partition: TopicPartition,
         topic_id: TopicId,
         config: Arc<TopicConfig>,
-        directory: Arc<LogDirectory>,
+        (directory, stillness): (Arc<LogDirectory>, Arc<Stillness>),
         opened: Opened,
     ) -> Self {
         let end = opened.writer.next_offset().get();
@@ -126,6 +129,7 @@ impl PartitionLog {
             commit_state: CommitState::default(),
             aside: AsideFiles::default(),
             cleaning: Cleaning::default(),
+            stillness,
             observer: OnceLock::new(),
         };
         log.publish_unstable(&log.writer());

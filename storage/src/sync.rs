@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use model::Offset;
 
 use crate::append::{Unsynced, Writer};
+use crate::backup::Changing;
 use crate::checkpoint::{ReplaceError, replace_file, replace_unsynced};
 use crate::disk::is_refusal;
 use crate::epochs::Epochs;
@@ -131,8 +132,9 @@ impl PartitionLog {
     /// # Errors
     /// [`SyncError`]: the log cannot be marked as left cleanly.
     pub(crate) fn close(&self) -> Result<(), SyncError> {
+        let changing = self.stillness.change();
         loop {
-            let end = self.sync_with(Checkpointing::AfterBytes(0))?;
+            let end = self.sync_under(Checkpointing::AfterBytes(0), Some(&changing))?;
             if self.syncer().checkpoint.recovery_point != end {
                 return Err(SyncError::NoSpace(io::Error::from(io::ErrorKind::StorageFull)));
             }
@@ -145,11 +147,23 @@ impl PartitionLog {
         }
     }
 
-    pub(crate) fn sync_with(&self, checkpointing: Checkpointing) -> Result<Offset, SyncError> {
+    fn sync_with(&self, checkpointing: Checkpointing) -> Result<Offset, SyncError> {
+        // While a backup holds the files, records become durable and nothing else: a later sync writes the checkpoint.
+        let changing = self.stillness.try_change();
+        self.sync_under(checkpointing, changing.as_ref())
+    }
+
+    /// As [`Self::sync`], for one who may have leave to change files. Without it there is no checkpoint, and the start stays.
+    pub(crate) fn sync_under(
+        &self,
+        checkpointing: Checkpointing,
+        changing: Option<&Changing<'_>>,
+    ) -> Result<Offset, SyncError> {
         let mut syncer = self.syncer();
         if self.is_offline() {
             return Err(SyncError::Offline);
         }
+        let checkpointing = changing.map(|_| checkpointing);
         let plan = self.plan(&syncer, checkpointing).map_err(|error| self.io_failed("a sync", error))?;
         let end = plan.unsynced.end;
         self.sync_segments(&plan.unsynced.segments).map_err(|error| self.io_failed("a sync", error))?;
@@ -167,12 +181,14 @@ impl PartitionLog {
                 Err(error) => return Err(self.replace_failed(error)),
             }
         }
-        self.move_requested_start(&mut syncer)?;
+        if changing.is_some() {
+            self.move_requested_start(&mut syncer)?;
+        }
         Ok(end)
     }
 
     /// Takes along what there is to sync, and what a checkpoint of this moment has to say.
-    fn plan(&self, syncer: &Syncer, checkpointing: Checkpointing) -> io::Result<Plan> {
+    fn plan(&self, syncer: &Syncer, checkpointing: Option<Checkpointing>) -> io::Result<Plan> {
         let mut writer = self.writer();
         let unsynced = writer.take_unsynced();
         self.published.unsynced_since.store(-1, Ordering::Release);
@@ -180,9 +196,10 @@ impl PartitionLog {
         let active = self.published.segments.load().active().map(|active| (Arc::clone(active), active.size()));
         let bytes = writer.bytes_since_checkpoint();
         let is_due = match checkpointing {
-            Checkpointing::WhenDue => self.published.is_checkpoint_due.load(Ordering::Acquire),
-            Checkpointing::Now => true,
-            Checkpointing::AfterBytes(bytes_min) => {
+            None => false,
+            Some(Checkpointing::WhenDue) => self.published.is_checkpoint_due.load(Ordering::Acquire),
+            Some(Checkpointing::Now) => true,
+            Some(Checkpointing::AfterBytes(bytes_min)) => {
                 bytes >= bytes_min && unsynced.end != syncer.checkpoint.recovery_point
             }
         };
@@ -246,7 +263,10 @@ impl PartitionLog {
         {
             segment.state().recent.push_synced_end(Mark { relative_offset, position: *position });
         }
-        self.published.synced.store(end.get(), Ordering::Release);
+        {
+            let _moving = self.stillness.move_end();
+            self.published.synced.store(end.get(), Ordering::Release);
+        }
         self.notify();
     }
 

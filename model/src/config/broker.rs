@@ -24,6 +24,9 @@ config_table! {
         /// Whether a topic is created when a client that allows it asks for one that does not exist.
         auto_create_topics_enable: bool = "auto.create.topics.enable", default true;
 
+        /// Bytes that the making of a backup (`tidelog log snapshot`) copies in a second at most, on average. Not a key of Kafka's.
+        backup_io_max_bytes_per_second: f64 = "backup.io.max.bytes.per.second", default f64::MAX;
+
         /// The old name of `node.id`; where both are given, they must be the same.
         broker_id: i32 = "broker.id", default -1;
 
@@ -54,6 +57,10 @@ config_table! {
 
         /// Milliseconds after which a connection on which nothing happens is closed; -1 is never.
         connections_max_idle_ms: i64 = "connections.max.idle.ms", default 600_000, valid AtLeast(-1);
+
+        /// Connections that the socket `control.sock` in the data directory serves at once; one more is closed at once. Not a key of
+        /// Kafka's.
+        control_connections_max: i32 = "control.connections.max", default 8, valid AtLeast(1);
 
         /// Listeners of `listeners` that are for controllers. Tidelog has none: they are not opened.
         controller_listener_names: Vec<String> = "controller.listener.names", default Vec::new();

@@ -19,6 +19,7 @@ mod swap;
 mod transactions;
 
 pub use error::CleanError;
+pub(crate) use output::CLEANED_SUFFIX;
 pub use plan::Cleanable;
 pub use run::{CleanOptions, Cleaned};
 

@@ -91,7 +91,8 @@ impl PartitionLog {
     ) -> Result<Cleaned, CleanError> {
         // Nothing of what is replaced may still have to be written by a checkpoint.
         if cleanable.end > self.syncer().checkpoint().segment_base_offset {
-            self.sync_with(Checkpointing::Now)?;
+            let changing = self.stillness.change();
+            self.sync_under(Checkpointing::Now, Some(&changing))?;
         }
         if !self.cleaning.has_checkpoint() {
             // From now on offsets may be missing, which the next start must know.
@@ -148,6 +149,7 @@ impl PartitionLog {
     }
 
     fn store_first_dirty(&self, first_dirty: Offset) -> Result<(), CleanError> {
+        let _changing = self.stillness.change();
         let _syncer = self.syncer();
         if self.is_offline() {
             return Err(CleanError::Offline);

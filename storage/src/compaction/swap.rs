@@ -45,6 +45,7 @@ impl PartitionLog {
             let pinned = segment.file().and_then(|_| segment.with_indexes(|_| ()));
             pinned.and_then(|()| segment.ensure_aborted_open()).map_err(SyncError::Io)?;
         }
+        let _changing = self.stillness.change();
         let syncer = self.syncer();
         if self.is_offline() {
             return Err(SyncError::Offline);

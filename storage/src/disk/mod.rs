@@ -216,6 +216,12 @@ pub trait Disk: Debug + Send + Sync {
     /// What the system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file one more name, which must be free. Durable only after [`Self::sync_directory`] of its parent.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::CrossesDevices`] to another file system.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Takes a file's name away. Durable only after [`Self::sync_directory`] of its parent.
     ///
     /// # Errors
@@ -233,6 +239,13 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// What the system says.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
+
+    /// Puts everything that was written to the file system of `path` on stable storage, names included: where files are many, it
+    /// costs less than a sync of each.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn sync_file_system(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The whole file at `path`, if it has at most `size_max` bytes.

@@ -10,6 +10,7 @@ use model::{TopicId, TopicPartition};
 
 use super::names::{Aside, aside_name};
 use super::{LogManager, remove_log_directory};
+use crate::backup::Changing;
 use crate::disk::{Disk, OpenMode};
 use crate::error::StorageError;
 use crate::format::partition_metadata_v0;
@@ -25,10 +26,20 @@ impl LogManager {
     /// # Errors
     /// [`StorageError::Io`]; none of them is there then.
     pub fn prepare_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        let changing = self.stillness().change();
+        self.prepare_under(partitions, topic_id, &changing)
+    }
+
+    fn prepare_under(
+        &self,
+        partitions: &[TopicPartition],
+        topic_id: TopicId,
+        changing: &Changing<'_>,
+    ) -> Result<(), StorageError> {
         let prepared: Vec<_> = partitions.iter().map(|partition| self.prepared_path(partition, topic_id)).collect();
         prepare_all(self.disk(), &prepared, topic_id).map_err(|error| {
             // What failed to be synced must not be synced again: another try begins with other files.
-            self.abandon_directories(partitions, topic_id);
+            self.abandon_under(partitions, topic_id, changing);
             StorageError::io(self.dir(), error)
         })
     }
@@ -44,6 +55,11 @@ impl LogManager {
 
     /// Removes prepared directories that nobody wants any more. What cannot be removed is a leftover of the next start.
     pub fn abandon_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) {
+        let changing = self.stillness().change();
+        self.abandon_under(partitions, topic_id, &changing);
+    }
+
+    fn abandon_under(&self, partitions: &[TopicPartition], topic_id: TopicId, _changing: &Changing<'_>) {
         for aside in partitions.iter().map(|partition| self.prepared_path(partition, topic_id)) {
             match remove_log_directory(self.disk(), &aside) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -60,6 +76,7 @@ impl LogManager {
     /// # Errors
     /// [`StorageError::Io`]; some have their names then, and the others can still be finished.
     pub fn finish_directories(&self, partitions: &[TopicPartition], topic_id: TopicId) -> Result<(), StorageError> {
+        let changing = self.stillness().change();
         let mut is_changed = false;
         for partition in partitions {
             let (path, aside) = (self.path_of(partition), self.prepared_path(partition, topic_id));
@@ -68,7 +85,7 @@ impl LogManager {
             }
             // Earlier versions made them after the topic's record, so that a crash could leave half of one.
             if self.read_topic_id(&aside)? != Some(topic_id) {
-                self.prepare_directories(std::slice::from_ref(partition), topic_id)?;
+                self.prepare_under(std::slice::from_ref(partition), topic_id, &changing)?;
             }
             self.disk().rename(&aside, &path).map_err(|error| StorageError::io(&path, error))?;
             is_changed = true;

@@ -175,18 +175,23 @@ fn read_meta(disk: &dyn Disk, path: &Path, node_id: BrokerId) -> Result<Option<M
         }
         Err(error) => return Err(OpenError::io(file, error)),
     };
-    let meta = MetaProperties::decode(&bytes).map_err(|error| match error {
-        MetaError::Kafka => OpenError::Kafka { path: path.to_owned(), sign: "its meta.properties".to_owned() },
-        MetaError::Newer { version } => {
-            OpenError::Newer { path: path.to_owned(), version, known: meta_properties_v1::VERSION }
-        }
-        MetaError::Key { .. } => OpenError::Unreadable { file, problem: error.to_string() },
-    })?;
+    let meta = MetaProperties::decode(&bytes).map_err(|error| not_ours(path, file, &error))?;
     if meta.node_id != node_id {
         let (found, expected) = (meta.node_id.get(), node_id.get());
         return Err(OpenError::OtherNode { path: path.to_owned(), found, expected });
     }
     Ok(Some(meta))
+}
+
+fn not_ours(path: &Path, file: PathBuf, error: &MetaError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        MetaError::Kafka => OpenError::Kafka { path, sign: "its meta.properties".to_owned() },
+        MetaError::Newer { version } => {
+            OpenError::Newer { path, version: *version, known: meta_properties_v1::VERSION }
+        }
+        MetaError::Key { .. } => OpenError::Unreadable { file, problem: error.to_string() },
+    }
 }
 
 /// A directory without `meta.properties` is new, unless there are logs in it. Other files are not looked at.
@@ -236,6 +241,17 @@ fn lock(disk: &dyn Disk, path: &Path) -> Result<Arc<dyn DiskFile>, OpenError> {
         Ok(None) => Err(OpenError::InUse { path: path.to_owned() }),
         Err(error) => Err(OpenError::io(file, error)),
     }
+}
+
+/// Takes the lock of a data directory that is there, and changes nothing in it: it is held until the file is dropped.
+///
+/// # Errors
+/// [`OpenError`].
+pub(crate) fn lock_stopped(disk: &dyn Disk, path: &Path) -> Result<Arc<dyn DiskFile>, OpenError> {
+    let file = path.join(meta_properties_v1::FILE_NAME);
+    let bytes = read_file(disk, &file, meta_properties_v1::SIZE_MAX).map_err(|error| OpenError::io(&file, error))?;
+    MetaProperties::decode(&bytes).map_err(|error| not_ours(path, file, &error))?;
+    lock(disk, path)
 }
 
 fn claim(disk: &dyn Disk, path: &Path, options: &LogManagerOptions) -> Result<MetaProperties, OpenError> {

@@ -16,7 +16,10 @@ use model::config::TopicConfig;
 use model::{BrokerId, Timestamp, TopicId, TopicPartition};
 
 use self::directory::DataDirectory;
-use self::names::{Aside, aside_name, parse_aside, parse_partition};
+pub(crate) use self::directory::lock_stopped;
+use self::names::{Aside, aside_name, parse_aside};
+pub(crate) use self::names::{parse_partition, stands_prepared};
+use crate::backup::{Changing, Stillness, remove_leftovers};
 use crate::checkpoint::ReplaceError;
 use crate::disk::{Disk, EntryKind, Space, read_file};
 use crate::error::{StorageError, SyncError};
@@ -61,6 +64,7 @@ pub struct LogManager {
     directory: DataDirectory,
     options: LogManagerOptions,
     open: Mutex<BTreeMap<TopicPartition, Arc<PartitionLog>>>,
+    stillness: Arc<Stillness>,
 }
 
 impl LogManager {
@@ -70,7 +74,8 @@ impl LogManager {
     /// [`OpenError`]: it is in use, or not ours, or cannot be read. Nothing was changed then.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: LogManagerOptions) -> Result<Self, OpenError> {
         let directory = DataDirectory::open(disk, dir, &options)?;
-        Ok(Self { directory, options, open: Mutex::new(BTreeMap::new()) })
+        remove_leftovers(directory.disk.as_ref(), &directory.path);
+        Ok(Self { directory, options, open: Mutex::new(BTreeMap::new()), stillness: Arc::default() })
     }
 
     /// The data directory.
@@ -189,7 +194,8 @@ impl LogManager {
         let closed = self.directory.closed.get(&partition.to_string()).filter(|closed| closed.topic_id == topic_id);
         let opened = recovery::open(&directory, spec, closed.map(|closed| closed.segments.as_slice()))?;
         let is_scanned = opened.synced < opened.writer.next_offset();
-        let log = Arc::new(PartitionLog::new(partition.clone(), topic_id, config, Arc::clone(&directory), opened));
+        let shared = (Arc::clone(&directory), Arc::clone(&self.stillness));
+        let log = Arc::new(PartitionLog::new(partition.clone(), topic_id, config, shared, opened));
         if is_scanned {
             // What was found may lie in the page cache only. A checkpoint follows if it would spare the next start much.
             log.checkpoint(CHECKPOINT_BYTES_MIN).map_err(|error| sync_failed(&directory.path, error))?;
@@ -225,9 +231,14 @@ impl LogManager {
     /// # Errors
     /// [`StorageError::Io`]; the log is out of service all the same.
     pub fn retire(&self, log: &PartitionLog) -> Result<(), StorageError> {
+        let changing = self.stillness.change();
+        self.retire_under(log, &changing)
+    }
+
+    fn retire_under(&self, log: &PartitionLog, changing: &Changing<'_>) -> Result<(), StorageError> {
         log.retire();
         self.logs().remove(log.topic_partition());
-        self.set_aside(log.topic_partition(), log.topic_id())
+        self.set_aside(log.topic_partition(), log.topic_id(), changing)
     }
 
     /// Sets aside all logs of a topic, open or not.
@@ -235,16 +246,17 @@ impl LogManager {
     /// # Errors
     /// [`StorageError::Io`] of the first that failed; the others were set aside.
     pub fn retire_topic(&self, topic_id: TopicId) -> Result<(), StorageError> {
+        let changing = self.stillness.change();
         let open: Vec<_> = self.logs().values().filter(|log| log.topic_id() == topic_id).cloned().collect();
         let mut result = Ok(());
         for log in &open {
-            result = result.and(self.retire(log));
+            result = result.and(self.retire_under(log, &changing));
         }
         // Also those that are not open, as after a crash in the middle of a deletion.
         for partition in self.partition_directories()? {
             let is_open = self.logs().contains_key(&partition);
             if !is_open && self.read_topic_id(&self.path_of(&partition))? == Some(topic_id) {
-                result = result.and(self.set_aside(&partition, topic_id));
+                result = result.and(self.set_aside(&partition, topic_id, &changing));
             }
         }
         result
@@ -335,7 +347,12 @@ impl LogManager {
         self.partition_directories().map_or(true, |found| found.iter().any(|partition| !open.contains_key(partition)))
     }
 
-    fn set_aside(&self, partition: &TopicPartition, topic_id: TopicId) -> Result<(), StorageError> {
+    fn set_aside(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        _changing: &Changing<'_>,
+    ) -> Result<(), StorageError> {
         let (from, to) = (self.path_of(partition), self.dir().join(aside_name(partition, topic_id, Aside::Delete)));
         let rename = || {
             self.disk().rename(&from, &to)?;
@@ -363,11 +380,26 @@ impl LogManager {
         self.dir().join(partition.to_string())
     }
 
-    fn disk(&self) -> &dyn Disk {
+    /// Runs `change`, which changes a file beside the logs, while no backup holds the files. It must not change anything in a log.
+    pub fn change_file<T>(&self, change: impl FnOnce() -> T) -> T {
+        let _changing = self.stillness.change();
+        change()
+    }
+
+    /// Whether the log of this partition is open.
+    pub(crate) fn is_open(&self, partition: &TopicPartition) -> bool {
+        self.logs().contains_key(partition)
+    }
+
+    pub(crate) fn stillness(&self) -> &Stillness {
+        &self.stillness
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
         self.directory.disk.as_ref()
     }
 
-    fn open_logs(&self) -> Vec<Arc<PartitionLog>> {
+    pub(crate) fn open_logs(&self) -> Vec<Arc<PartitionLog>> {
         self.logs().values().cloned().collect()
     }
 

@@ -44,8 +44,13 @@ pub(super) fn parse_aside(name: &str) -> Option<(Aside, TopicId)> {
     })
 }
 
+/// Whether a directory of this name is that of a log in the making.
+pub(crate) fn stands_prepared(name: &str) -> bool {
+    parse_aside(name).is_some_and(|(why, _)| why == Aside::Create)
+}
+
 /// The partition whose directory has this name.
-pub(super) fn parse_partition(name: &str) -> Option<TopicPartition> {
+pub(crate) fn parse_partition(name: &str) -> Option<TopicPartition> {
     let (topic, partition) = name.rsplit_once('-')?;
     let index = PartitionIndex::new(partition.parse().ok()?)?;
     // Only the one way that we write a number: neither `+1` nor `01`.

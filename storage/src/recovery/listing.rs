@@ -55,7 +55,7 @@ pub(super) fn list(directory: &LogDirectory) -> Result<Listing, StorageError> {
 }
 
 /// The offset and the suffix of a name such as `00000000000000000042.log`.
-fn parse_segment_file(name: &str) -> Option<(Offset, &str)> {
+pub(crate) fn parse_segment_file(name: &str) -> Option<(Offset, &str)> {
     let (digits, suffix) = name.split_once('.')?;
     let is_offset = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
     Some((Offset::new(digits.parse().ok().filter(|_| is_offset)?)?, suffix))

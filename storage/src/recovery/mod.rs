@@ -17,6 +17,7 @@ use std::sync::Arc;
 use model::{Offset, Timestamp};
 
 use self::aborted::open_aborted;
+pub(crate) use self::listing::parse_segment_file;
 use self::listing::{Listing, list};
 use self::rewrite::write_again;
 use self::scan::{Scan, replay_producer};
@@ -42,7 +43,7 @@ use crate::sync::{PRODUCERS_SUFFIX, Syncer};
 const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
 
 /// The suffix of a segment that recovery set aside.
-const CUT_SUFFIX: &str = "log.cut";
+pub(crate) const CUT_SUFFIX: &str = "log.cut";
 
 /// How a log is opened.
 #[derive(Clone, Copy, Debug)]

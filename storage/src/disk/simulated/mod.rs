@@ -7,10 +7,10 @@
 mod choices;
 mod directory;
 mod file;
+mod open_file;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +19,7 @@ use model::Timestamp;
 use self::choices::Choices;
 use self::directory::{Change, Directory};
 use self::file::FileContent;
+use self::open_file::SimulatedFile;
 use super::{DirectoryEntry, Disk, DiskFile, EntryKind, OpenMode, Space};
 
 /// A kind of operation that can be made to fail.
@@ -335,6 +336,19 @@ impl Disk for SimulatedDisk {
         state.apply(Change::Rename { from: (from_directory, from_name), to: (to_directory, to_name), inode })
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.running()?;
+        if state.find(to).is_ok() {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        let inode = state.find(from)?;
+        state.file(inode)?;
+        let (directory, name) = state.parent_of(to)?;
+        state.change()?;
+        state.apply(Change::Add { directory, name, inode })
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         let inode = state.find(path)?;
@@ -368,117 +382,21 @@ impl Disk for SimulatedDisk {
         }
         Ok(())
     }
-}
 
-/// An open file of a [`SimulatedDisk`].
-#[derive(Debug)]
-struct SimulatedFile {
-    disk: SimulatedDisk,
-    inode: u64,
-    life: u64,
-}
-
-impl SimulatedFile {
-    fn with<T>(
-        &self,
-        kind: Option<FaultKind>,
-        act: impl FnOnce(&mut FileContent, Option<io::Error>) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let mut state = self.disk.state();
-        if state.life != self.life {
-            return Err(io::Error::other("the file was open before the crash"));
-        }
-        match kind {
-            Some(FaultKind::Read) | None => state.running()?,
-            Some(_) => state.change()?,
-        }
-        let fault = kind.and_then(|kind| state.fault(kind).err());
-        let now = state.now;
-        let file = state.file(self.inode)?;
-        if kind == Some(FaultKind::Write) {
-            file.modified = now;
-        }
-        act(file, fault)
-    }
-}
-
-impl DiskFile for SimulatedFile {
-    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        self.with(Some(FaultKind::Read), |file, fault| fault.map_or_else(|| Ok(file.read_at(buffer, position)), Err))
-    }
-
-    fn write_at(&self, head: &[u8], rest: &[u8], position: u64) -> io::Result<usize> {
-        self.with(Some(FaultKind::Write), |file, fault| {
-            let bytes = [head, rest].concat();
-            match fault {
-                Some(error) if error.kind() == io::ErrorKind::StorageFull && bytes.len() > 1 => {
-                    // As the system does: what there is room for is taken; the next call says why no more.
-                    let taken = bytes.get(..bytes.len() / 2).unwrap_or_default();
-                    file.write_at(taken, position);
-                    Err(error)
-                }
-                Some(error) => Err(error),
-                None => {
-                    file.write_at(&bytes, position);
-                    Ok(bytes.len())
-                }
-            }
-        })
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        self.with(None, |file, _| Ok(file.size()))
-    }
-
-    fn set_size(&self, size: u64) -> io::Result<()> {
-        let mut state = self.disk.state();
-        if state.life != self.life {
-            return Err(io::Error::other("the file was open before the crash"));
-        }
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.find(path)?;
         state.change()?;
-        state.file(self.inode)?.set_size(size);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.with(Some(FaultKind::SyncFile), |file, fault| {
-            if let Some(error) = fault {
-                file.lose_unsynced();
-                return Err(error);
-            }
-            file.sync();
-            Ok(())
-        })
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn set_modified(&self, modified: Timestamp) -> io::Result<()> {
-        self.with(None, |file, _| {
-            file.modified = modified;
-            Ok(())
-        })
-    }
-
-    fn try_lock(&self) -> io::Result<bool> {
-        let holder = std::ptr::from_ref(self).addr();
-        self.with(None, |file, _| Ok(file.try_lock(holder)))
-    }
-
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
-
-impl Drop for SimulatedFile {
-    fn drop(&mut self) {
-        let holder = std::ptr::from_ref(self).addr();
-        let mut state = self.disk.state();
-        if let Ok(file) = state.file(self.inode) {
-            file.unlock(holder);
+        state.fault(FaultKind::SyncDirectory)?;
+        for change in std::mem::take(&mut state.pending) {
+            state.make_durable(&change);
         }
+        for inode in state.inodes.values_mut() {
+            if let Inode::File(file) = inode {
+                file.sync();
+            }
+        }
+        Ok(())
     }
 }
 
